@@ -1,0 +1,51 @@
+# `make` alone lists what there is to do.
+PYTHON ?= python3
+BIN := .venv/bin
+export FLASK_SKIP_DOTENV := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test lint seed audit soak bench clean
+
+help:  ## list these commands
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+run: .venv/installed  ## start the server for development, with sample data in a new database
+	@$(BIN)/flask --app wsgi seed --if-new
+	@exec $(BIN)/gunicorn --reload wsgi:app
+
+test: .venv/installed-tests  ## run the test suite
+	$(BIN)/pytest
+
+lint: .venv/installed-tests  ## check the style of the code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+seed: .venv/installed  ## add the sample data, once
+	@$(BIN)/flask --app wsgi seed
+
+audit: .venv/installed-tests  ## check the pinned packages for known vulnerabilities, and the code for weak spots
+	$(BIN)/pip-audit --requirement requirements.txt
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml mechtech wsgi.py gunicorn.conf.py
+
+soak: .venv/installed-tests  ## run the tests that take minutes
+	$(BIN)/pytest -m soak
+
+bench: .venv/installed-tests  ## measure the server against its floors
+	$(BIN)/python tests/bench/run.py
+
+clean:  ## remove the environment and what was built; databases stay
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "MechTECH needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/installed: .venv/made requirements.txt
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	@touch $@
+
+.venv/installed-tests: .venv/installed tests/requirements.txt
+	$(BIN)/pip install --quiet --requirement tests/requirements.txt
+	@touch $@

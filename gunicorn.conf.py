@@ -1,0 +1,60 @@
+"""gunicorn finds this by itself. What is set here holds many and slow clients without a proxy in front."""
+
+import resource
+import runpy
+import socket
+import sys
+from pathlib import Path
+
+# Imported before the fork, so that the workers share the memory. Nothing of our own: a reload takes in new code.
+import bcrypt  # noqa: F401
+import flask_cors  # noqa: F401
+import flask_limiter  # noqa: F401
+import marshmallow  # noqa: F401
+
+_settings = runpy.run_path(str(Path(__file__).parent / "mechtech" / "settings.py"))
+try:
+    settings = _settings["load"]()
+except _settings["SettingError"] as error:
+    sys.exit(f"Wrong setting: {error}")
+
+bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+workers = settings.web_concurrency
+worker_class = "gthread"
+threads = 256  # a slow client holds one while its request comes in; idle ones cost little
+worker_connections = 4096
+backlog = 2048
+keepalive = 75  # seconds
+timeout = 30
+graceful_timeout = 30
+control_socket_disable = True
+# Whoever connects may claim nothing: TRUSTED_PROXIES says who is believed, in create_app.
+forwarded_allow_ips = ""
+forwarder_headers = ""
+
+# Every connection is a file, and the usual soft limit is 1024.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+
+
+def when_ready(server):
+    """A connection wakes a worker when its first byte is there, not before."""
+    for listener in server.LISTENERS:
+        if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family in (socket.AF_INET, socket.AF_INET6):
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+    if server.cfg.reload:
+        _greet()
+
+
+def _greet():
+    """For whoever typed `make run`."""
+    address = f"http://{settings.host}:{settings.port}"
+    print(
+        f"\n  MechTECH is at {address}\n\n"
+        "  Sample accounts, password password123:\n"
+        "    john@mechtech.example   customer\n"
+        "    jane@mechtech.example   customer\n"
+        "    admin@mechtech.example  admin\n\n"
+        f"  Try:  curl '{address}/api/mechanics/?latitude=40.71&longitude=-74.01'\n",
+        flush=True,
+    )

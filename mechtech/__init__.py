@@ -1,0 +1,55 @@
+"""MechTECH: on-road vehicle assistance. create_app() lays out the way of a request, from the outside in."""
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from mechtech import commands, encoding, origins, paths, rate_limit, request_log, security_headers, settings
+from mechtech.db import Database
+from mechtech.errors import errors
+from mechtech.passwords import Hasher
+from mechtech.routes.auth import auth
+from mechtech.routes.booking import booking
+from mechtech.routes.contact import contact
+from mechtech.routes.health import health
+from mechtech.routes.mechanics import mechanics
+
+SCHEMA = Path(__file__).parent.parent / "schema.sql"
+
+
+def create_app(config: settings.Settings | None = None) -> Flask:
+    """config: the settings, from the environment and .env unless given. Raises SettingError."""
+    config = config or settings.load()
+    app = Flask(__name__, static_folder=None)
+    app.config["settings"] = config
+    app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"))
+    hashed_at_once = max(1, (os.cpu_count() or 1) // config.web_concurrency)
+    app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
+
+    paths.init_app(app)
+    origins.init_app(app)
+    security_headers.init_app(app)
+    request_log.init_app(app)
+    rate_limit.init_app(app)
+    # Reading JSON and validating it (body.py), then authorization (access.py), are written at each route.
+    encoding.init_app(app)
+    for blueprint in (health, auth, booking, contact, mechanics, errors):
+        app.register_blueprint(blueprint)
+    if config.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=config.trusted_proxies)
+
+    commands.init_app(app)
+    _make_tables(app.extensions["mechtech.db"])
+    return app
+
+
+def _make_tables(db: Database) -> None:
+    """A database that is not well yet stops nothing: the first request after it is will make them."""
+    try:
+        db.make()
+    except sqlite3.Error as error:
+        logging.getLogger("mechtech").error("cannot make the tables yet: %s", error)

@@ -1,0 +1,82 @@
+"""What comes in: the JSON layer (400 invalid_json, 413, 415) and the validation layer (400 validation)."""
+
+import json
+from functools import wraps
+
+from flask import request
+
+from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
+
+LIMIT = 64 * 1024  # bytes
+
+
+def takes(schema, **options):
+    """The view gets `fields`: the body as the schema loads it."""
+    loader = schema(**options)
+
+    def decorate(view):
+        @wraps(view)
+        def validated(*args, **kwargs):
+            return view(*args, fields=_load(loader, json_object()), **kwargs)
+
+        return validated
+
+    return decorate
+
+
+def asks(schema):
+    """The view gets `query`: the query string as the schema loads it."""
+    loader = schema()
+
+    def decorate(view):
+        @wraps(view)
+        def validated(*args, **kwargs):
+            return view(*args, query=_load(loader, request.args.to_dict()), **kwargs)
+
+        return validated
+
+    return decorate
+
+
+def raw() -> bytes:
+    """The body, read once. A chunked one is cut silently at Flask's own limit, so the limit is kept here."""
+    body = request.environ.get("mechtech.body")
+    if body is None:
+        if (request.content_length or 0) > LIMIT:
+            raise PayloadTooLarge
+        body = request.environ["wsgi.input"].read(LIMIT + 1)
+        if len(body) > LIMIT:
+            raise PayloadTooLarge
+        request.environ["mechtech.body"] = body
+    return body
+
+
+def json_object() -> dict:
+    body = raw()
+    if body and request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    try:
+        value = json.loads(body.decode(), parse_constant=_refuse, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
+        raise InvalidJSON from None
+    if not isinstance(value, dict):
+        raise InvalidJSON
+    return value
+
+
+def _refuse(constant):
+    raise ValueError(constant)  # NaN and the infinities are not JSON
+
+
+def _object(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a name stands twice")
+    return value
+
+
+def _load(loader, data: dict) -> dict:
+    fields, wrong = loader.read(data)
+    if wrong:
+        raise Invalid(fields=wrong)
+    return fields

@@ -1,0 +1,19 @@
+"""The time, as the contract writes it: ISO 8601 in UTC, to the second."""
+
+import time
+from calendar import timegm
+
+ISO_8601 = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def now() -> int:
+    """Seconds since 1970."""
+    return int(time.time())
+
+
+def text(seconds: int) -> str:
+    return time.strftime(ISO_8601, time.gmtime(seconds))
+
+
+def seconds(text: str) -> int:
+    return timegm(time.strptime(text, ISO_8601))

@@ -1,0 +1,205 @@
+"""The only place that opens SQLite connections.
+
+A Database belongs to one process. Its connections are opened after the fork, at first use, and kept: a few that read,
+one that writes. A thread has one to itself while its statements run, never while it waits for a client.
+"""
+
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+from urllib.parse import quote
+
+from flask import current_app
+
+from mechtech.errors import Invalid
+
+SCHEMA_VERSION = 1
+READERS = 4  # connections; more only wait for Python's turn
+BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
+RETRY_SECONDS = 0.001  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
+PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
+
+
+class Connection(sqlite3.Connection):
+    stamp = None  # the file and the state of it that this connection was opened on
+
+
+class Database:
+    """One SQLite file with its tables. Rows come out as dicts; errors are sqlite3's own.
+
+    synchronous: FULL keeps a commit through a power cut, OFF through the death of the process only.
+    """
+
+    def __init__(self, path: str, schema: str, synchronous: str = "FULL"):
+        self.path = path
+        self._schema = schema
+        self._synchronous = synchronous
+        self._made = False
+        self._readers = SimpleQueue()
+        for _ in range(READERS):
+            self._readers.put(None)
+        self._writer = None
+        self._writer_lock = Lock()
+        self._proved = 0.0
+
+    def one(self, sql: str, params=()) -> dict | None:
+        """The first row of a reading statement."""
+        with self._reader() as connection:
+            cursor = connection.execute(sql, params)
+            row = cursor.fetchone()
+            return row and dict(zip([column[0] for column in cursor.description], row))
+
+    def all(self, sql: str, params=()) -> list[dict]:
+        """Every row of a reading statement."""
+        with self._reader() as connection:
+            return rows(connection.execute(sql, params))
+
+    def write(self, sql: str, params=()) -> list[dict]:
+        """One atomic statement, and the rows it returns."""
+        with self._the_writer() as (connection, deadline):
+            return rows(_patiently(deadline, connection.execute, sql, params))
+
+    @contextmanager
+    def transaction(self):
+        """A connection in an immediate transaction: what is read in it stays true until it commits."""
+        with self._the_writer() as (connection, deadline):
+            _patiently(deadline, connection.execute, "BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def check(self) -> None:
+        """Raise what a request would meet: can the file be read, its lock be had, does the disk take a write?"""
+        self.one("SELECT 1 FROM sqlite_schema LIMIT 1")
+        with self.transaction() as connection:
+            prove = time.monotonic() - self._proved > PROOF_SECONDS
+            if prove:
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if prove:
+            self._proved = time.monotonic()
+
+    def make(self) -> None:
+        """Make the file and its tables where they are missing; several processes may do it at once."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        connection = self._connect("rwc", timeout=0)
+        try:
+            _patiently(deadline, connection.execute, "PRAGMA journal_mode = WAL")
+            script = f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            _patiently(deadline, connection.executescript, script)
+        finally:
+            connection.close()
+        self._made = True
+
+    @contextmanager
+    def _reader(self):
+        connection = self._readers.get()
+        try:
+            connection = self._current(connection, timeout=BUSY_SECONDS)
+            yield connection
+        finally:
+            self._readers.put(connection)
+
+    @contextmanager
+    def _the_writer(self):
+        """The connection that writes, and by when it must have its lock. One thread at a time."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        if not self._writer_lock.acquire(timeout=BUSY_SECONDS):
+            raise _failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy")
+        try:
+            self._writer = self._current(self._writer, timeout=0)
+            yield self._writer, deadline
+        except sqlite3.Error:
+            self._proved = 0.0
+            raise
+        finally:
+            self._writer_lock.release()
+
+    def _current(self, connection: Connection | None, timeout: float) -> Connection:
+        """The connection itself, or a new one if the file was replaced or written to since.
+
+        SQLite goes on with a file that was replaced or overwritten beneath it, and what it acknowledges then is lost.
+        Our own checkpoints write to the file too, rarely enough. The old connection is closed only when the new one
+        is open: the last to close would clear the write-ahead log away.
+        """
+        stamp = self._stamp()
+        if connection is not None and connection.stamp == stamp:
+            return connection
+        if not self._made:
+            self.make()
+            stamp = self._stamp()
+        fresh = self._connect("rw", timeout)
+        fresh.stamp = stamp
+        if connection is not None:
+            connection.close()
+        return fresh
+
+    def _stamp(self):
+        try:
+            stat = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns
+
+    def _connect(self, mode: str, timeout: float) -> Connection:
+        connection = sqlite3.connect(
+            f"file:{quote(str(Path(self.path).absolute()))}?mode={mode}",
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,  # a transaction begins and ends where the code says so
+            check_same_thread=False,  # one thread at a time, but not always the same
+            factory=Connection,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.create_function("casefold", 1, str.casefold, deterministic=True)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if mode == "rw" and version != SCHEMA_VERSION:
+            connection.close()
+            raise _failure(sqlite3.SQLITE_NOTADB, f"{self.path} does not hold our tables any more")
+        return connection
+
+
+def rows(cursor: sqlite3.Cursor) -> list[dict]:
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row)) for row in cursor]
+
+
+@contextmanager
+def refusing_duplicates(fields: dict[str, str]):
+    """Turns a UNIQUE that is broken within into Invalid with these fields."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise
+        raise Invalid(fields=fields) from None
+
+
+def _failure(code: int, text: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return error
+
+
+def _patiently(deadline: float, execute, *args):
+    """Call execute until the database is not busy or the deadline is past."""
+    while True:
+        try:
+            return execute(*args)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_SECONDS)
+
+
+def get_db() -> Database:
+    """The database of the app at work."""
+    return current_app.extensions["mechtech.db"]

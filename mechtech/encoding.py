@@ -1,0 +1,20 @@
+"""How answers are written: compact JSON in the order of the rows, by one encoder that is made once."""
+
+import json
+
+from flask import Flask
+from flask.json.provider import JSONProvider
+
+
+class CompactJSON(JSONProvider):
+    _encode = staticmethod(json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode)
+
+    def dumps(self, obj, **kwargs) -> str:
+        return self._encode(obj)
+
+    def loads(self, s, **kwargs):
+        return json.loads(s)
+
+
+def init_app(app: Flask) -> None:
+    app.json = CompactJSON(app)

@@ -1,0 +1,50 @@
+"""Layer 1: which web pages may call. flask-cors writes the headers; refusing an origin it leaves to us."""
+
+import re
+
+from flask import Flask, Response, request
+from flask_cors import cross_origin
+
+from mechtech.errors import OriginForbidden
+
+DEVELOPMENT = r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?|null"
+
+
+def init_app(app: Flask) -> None:
+    listed = app.config["settings"].cors_origins
+    allowed = re.compile(rf"(?:{DEVELOPMENT if listed is None else '|'.join(map(re.escape, listed)) or '(?!)'})\Z")
+
+    @cross_origin(
+        origins=allowed,
+        methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+        allow_headers=["Content-Type", "Authorization", "Idempotency-Key"],
+        expose_headers=[
+            "X-RateLimit-Limit",
+            "X-RateLimit-Remaining",
+            "X-RateLimit-Reset",
+            "Retry-After",
+            "X-Request-ID",
+            "Idempotent-Replayed",
+        ],
+        max_age=600,  # seconds; a preflight costs a phone another round trip
+        always_send=False,
+        vary_header=False,  # it is among the fixed headers
+        automatic_options=False,
+    )
+    def with_cors_headers(response):
+        return response
+
+    @app.before_request
+    def check_origin():
+        origin = request.environ.get("HTTP_ORIGIN")
+        if origin is None:
+            return None
+        if not allowed.match(origin) and origin != f"{request.scheme}://{request.host}":
+            raise OriginForbidden
+        if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
+            return Response(status=204)  # a preflight ends here, uncounted
+        return None
+
+    @app.after_request
+    def add_cors_headers(response):
+        return with_cors_headers(response) if "HTTP_ORIGIN" in request.environ else response

@@ -1,0 +1,64 @@
+"""Hashing passwords, a few at a time, so that whoever reads does not wait for whoever signs in.
+
+bcrypt takes tens of milliseconds of a core and lets the other threads run meanwhile. The threads here hash one
+password each, below the priority of those that answer.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import bcrypt
+from flask import current_app
+
+from mechtech.rate_limit import check_guesses, count_failed_guess
+
+NICENESS = 5
+LIMIT = 72  # bytes; bcrypt looks at no more
+
+
+class Hasher:
+    """rounds: bcrypt's cost of new hashes. at_once: how many this process computes."""
+
+    def __init__(self, rounds: int, at_once: int):
+        self._rounds = rounds
+        self._threads = ThreadPoolExecutor(at_once, "hasher", initializer=os.nice, initargs=(NICENESS,))
+        self._nobodys = bcrypt.hashpw(os.urandom(16).hex().encode(), bcrypt.gensalt(rounds)).decode()
+
+    def hash(self, password: str) -> str:
+        """password: 72 bytes at most and no NUL, as the schemas see to."""
+        return self._threads.submit(bcrypt.hashpw, password.encode(), bcrypt.gensalt(self._rounds)).result().decode()
+
+    def match(self, password: str, hashed: str | None) -> bool:
+        """Without a hash, or with a password that cannot be one: no, in the same time."""
+        secret = password.encode()
+        if hashed and hashed.startswith("$2a$"):
+            secret = secret[:LIMIT]  # the original cut silently, and its users' passwords go on working
+        possible = hashed is not None and len(secret) <= LIMIT and b"\0" not in secret
+        if not possible:
+            secret, hashed = b"-", self._nobodys
+        try:
+            return self._threads.submit(bcrypt.checkpw, secret, hashed.encode()).result() and possible
+        except ValueError:  # not a hash of bcrypt
+            return False
+
+
+def hash_password(password: str) -> str:
+    return _hasher().hash(password)
+
+
+def is_password(password: str, email: str, hashed: str | None) -> bool:
+    """Is it the password of the account with this address? A wrong one counts as a failed login.
+
+    Raises RateLimited once too many have failed, before the password is looked at, and after: guesses that are sent
+    all at once are worth no more than the limit.
+    """
+    check_guesses(email)
+    if _hasher().match(password, hashed):
+        check_guesses(email)
+        return True
+    count_failed_guess(email)
+    return False
+
+
+def _hasher() -> Hasher:
+    return current_app.extensions["mechtech.hasher"]

@@ -1,0 +1,47 @@
+"""How addresses are read: a trailing slash is as good as none, never by a redirect, and ids are plain digits."""
+
+import re
+
+from flask import Flask
+from werkzeug.routing import BaseConverter
+
+
+class RowId(BaseConverter):
+    regex = "[0-9]{1,15}"  # no more than SQLite holds
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+
+class BookingId(RowId):
+    """A booking's number, or its reference in any case."""
+
+    regex = "(?:[Bb][Kk])?[0-9]{1,15}"
+
+    def to_python(self, value: str) -> int:
+        return int(value.upper().removeprefix("BK"))
+
+
+def init_app(app: Flask) -> None:
+    app.url_map.converters.update(row_id=RowId, booking_id=BookingId)
+    app.url_map.merge_slashes = False  # that would redirect
+    inner = app.wsgi_app
+
+    def without_trailing_slash(environ, start_response):
+        environ["PATH_INFO"] = environ["PATH_INFO"].rstrip("/") or "/"
+        return inner(environ, start_response)
+
+    app.wsgi_app = without_trailing_slash
+
+
+def index(app: Flask) -> list[dict]:
+    """Every endpoint: method, path, and who may call it."""
+    return [
+        {
+            "method": method,
+            "path": re.sub(r"<.*?>", ":id", rule.rule),
+            "who": getattr(app.view_functions[rule.endpoint], "who", "anyone"),
+        }
+        for rule in app.url_map.iter_rules()
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
+    ]

@@ -1,0 +1,98 @@
+"""Accounts."""
+
+from mechtech import clock
+from mechtech.db import get_db, refusing_duplicates
+from mechtech.errors import Invalid
+
+TAKEN = {"email": "There is an account with this address already."}
+WRONG_PASSWORD = {"currentPassword": "This is not your password."}
+
+
+def find(user_id: int) -> dict | None:
+    """The user as answers show it, and tokens_valid_from."""
+    return get_db().one(
+        """
+        SELECT id, name, email, phone, role, created_at, updated_at, tokens_valid_from
+        FROM users
+        WHERE id = ?
+        """,
+        (user_id,),
+    )
+
+
+def find_login(email: str) -> dict | None:
+    """The user as find() has it, and password: the hash. The address in any case."""
+    return get_db().one(
+        """
+        SELECT id, name, email, phone, role, created_at, updated_at, tokens_valid_from, password
+        FROM users
+        WHERE email = ?
+        """,
+        (email,),
+    )
+
+
+def create(*, name: str, email: str, phone: str | None, password: str, role: str = "customer") -> dict:
+    """The new user as find() has it; password: the hash. Raises Invalid if the address is taken, in whatever case."""
+    with refusing_duplicates(TAKEN):
+        return get_db().write(
+            """
+            INSERT INTO users (name, email, phone, password, role, created_at, updated_at)
+            VALUES (:name, :email, :phone, :password, :role, :now, :now)
+            RETURNING id, name, email, phone, role, created_at, updated_at, tokens_valid_from
+            """,
+            {
+                "name": name,
+                "email": email,
+                "phone": phone,
+                "password": password,
+                "role": role,
+                "now": clock.text(clock.now()),
+            },
+        )[0]
+
+
+def update(user_id: int, changes: dict, password: str | None = None, instead_of: str | None = None) -> dict:
+    """The user as find() has it, after changes of name and phone, and of the password if there is one.
+
+    password, instead_of: hashes. The old one must still stand there, else Invalid: of two changes at once one wins.
+    """
+    updated = get_db().write(
+        """
+        UPDATE users
+        SET name = COALESCE(:name, name),
+            phone = CASE WHEN :phone_given THEN :phone ELSE phone END,
+            password = COALESCE(:password, password),
+            tokens_valid_from = CASE
+                WHEN :password IS NULL THEN tokens_valid_from
+                ELSE MAX(tokens_valid_from, :seconds) + 1
+            END,
+            updated_at = :now
+        WHERE id = :id AND (:password IS NULL OR password = :instead_of)
+        RETURNING id, name, email, phone, role, created_at, updated_at, tokens_valid_from
+        """,
+        {
+            "id": user_id,
+            "name": changes.get("name"),
+            "phone": changes.get("phone"),
+            "phone_given": "phone" in changes,
+            "password": password,
+            "instead_of": instead_of,
+            "seconds": clock.now(),
+            "now": clock.text(clock.now()),
+        },
+    )
+    if not updated:
+        raise Invalid(fields=WRONG_PASSWORD)
+    return updated[0]
+
+
+def make_admin(user_id: int) -> None:
+    get_db().write(
+        """
+        UPDATE users
+        SET role = 'admin', updated_at = ?
+        WHERE id = ?
+        """,
+        (clock.text(clock.now()), user_id),
+    )

@@ -1,0 +1,199 @@
+"""Bookings, what became of them, and the services they ended in."""
+
+from sqlite3 import Connection
+
+from mechtech import clock, rules
+from mechtech.db import get_db, rows
+from mechtech.errors import Conflict, Invalid, NotFound
+from mechtech.repository import idempotency
+from mechtech.repository.idempotency import Retry
+from mechtech.repository.mechanics import COUNT_ACTIVE
+from mechtech.repository.page import page
+
+COLUMNS = """
+    id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
+    latitude, longitude, status, mechanic_id, created_at, updated_at, printf('BK%06d', id) AS reference"""
+
+
+def create(booking: dict, actor: str, retry: Retry) -> tuple[dict, bool]:
+    """id and created_at of the booking that this made, or that an earlier try made; was it an earlier one?"""
+    with get_db().transaction() as tx:
+        earlier = idempotency.recall(tx, "booking", retry)
+        if earlier is not None:
+            return rows(tx.execute("SELECT id, created_at FROM bookings WHERE id = ?", (earlier,)))[0], True
+        now = clock.text(clock.now())
+        booking_id = tx.execute(
+            """
+            INSERT INTO bookings (
+                user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
+                location, latitude, longitude, created_at, updated_at
+            )
+            VALUES (
+                :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
+                :description, :location, :latitude, :longitude, :now, :now
+            )
+            """,
+            {**booking, "user_id": retry.user_id, "now": now},
+        ).lastrowid
+        _add_step(tx, booking_id, "pending", now, actor)
+        idempotency.remember(tx, "booking", retry, booking_id)
+        return {"id": booking_id, "created_at": now}, False
+
+
+def list_page(user_id: int | None, status: str | None, before: int | None, limit: int):
+    """A page of one user's bookings; without a user, of everyone's."""
+    return page(COLUMNS, "bookings", {"user_id": user_id, "status": status}, before, limit)
+
+
+def find(booking_id: int) -> dict:
+    """The booking with its service and its history; raises NotFound."""
+    booking = get_db().one(
+        f"""
+        SELECT {COLUMNS}
+        FROM bookings
+        WHERE id = ?
+        """,
+        (booking_id,),
+    )
+    if booking is None:
+        raise NotFound
+    return booking
+
+
+def find_service(booking_id: int) -> dict | None:
+    """What the booking ended in; mechanic: None if it had none."""
+    service = get_db().one(
+        """
+        SELECT service_date, cost, rating, review, mechanic_id, (
+            SELECT name FROM mechanics WHERE id = mechanic_id
+        ) AS mechanic_name
+        FROM service_history
+        WHERE booking_id = ?
+        """,
+        (booking_id,),
+    )
+    if service is None:
+        return None
+    mechanic = {"id": service.pop("mechanic_id"), "name": service.pop("mechanic_name")}
+    return {**service, "mechanic": mechanic if mechanic["id"] else None}
+
+
+def find_history(booking_id: int) -> list[dict]:
+    """Every status it had, oldest first."""
+    return get_db().all(
+        """
+        SELECT status, at, actor AS "by"
+        FROM booking_history
+        WHERE booking_id = ?
+        ORDER BY step
+        """,
+        (booking_id,),
+    )
+
+
+def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
+    """The status after changes of status, mechanic_id, cost and service_date.
+
+    Raises Conflict where the booking's state or the mechanic's capacity forbids it, Invalid for a mechanic who may
+    not work.
+    """
+    with get_db().transaction() as tx:
+        before = _state(tx, booking_id)
+        status, mechanic_id = before["status"], before["mechanic_id"]
+        if "status" in changes:
+            rules.check_step(status, changes["status"], actor)
+        if "mechanic_id" in changes:
+            rules.check_mechanic_change(status)
+            mechanic_id = changes["mechanic_id"]
+            _check_verified(tx, mechanic_id)
+        status = changes.get("status", status)
+        if rules.takes_slot(before, status, mechanic_id):
+            (active,) = tx.execute(COUNT_ACTIVE, (mechanic_id,)).fetchone()
+            rules.check_capacity(active, capacity)
+        now = clock.text(clock.now())
+        tx.execute(
+            """
+            UPDATE bookings
+            SET status = ?, mechanic_id = ?, updated_at = ?
+            WHERE id = ?
+            """,
+            (status, mechanic_id, now, booking_id),
+        )
+        if "status" in changes:
+            _add_step(tx, booking_id, status, now, actor)
+        if status == "completed":
+            tx.execute(
+                """
+                INSERT INTO service_history (booking_id, mechanic_id, user_id, service_date, cost, created_at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
+                (
+                    booking_id,
+                    mechanic_id,
+                    before["user_id"],
+                    changes.get("service_date") or now,
+                    changes.get("cost"),
+                    now,
+                ),
+            )
+    return status
+
+
+def review(booking_id: int, rating: int, text: str | None) -> None:
+    """The one review of a completed booking, and its mechanic's new mean; raises Conflict."""
+    with get_db().transaction() as tx:
+        reviewed = tx.execute(
+            """
+            UPDATE service_history
+            SET rating = ?, review = ?
+            WHERE booking_id = ? AND rating IS NULL
+            RETURNING mechanic_id
+            """,
+            (rating, text, booking_id),
+        ).fetchall()
+        if not reviewed:
+            raise Conflict("Only a completed booking can be reviewed, and only once.")
+        ((mechanic_id,),) = reviewed
+        if mechanic_id is None:
+            return
+        total, count = tx.execute(
+            """
+            SELECT SUM(rating), COUNT(*)
+            FROM service_history
+            WHERE mechanic_id = ? AND rating IS NOT NULL
+            """,
+            (mechanic_id,),
+        ).fetchone()
+        tx.execute(
+            """
+            UPDATE mechanics
+            SET rating = ?, updated_at = ?
+            WHERE id = ?
+            """,
+            (rules.mean_rating(total, count), clock.text(clock.now()), mechanic_id),
+        )
+
+
+def _state(tx: Connection, booking_id: int) -> dict:
+    found = rows(tx.execute("SELECT status, mechanic_id, user_id FROM bookings WHERE id = ?", (booking_id,)))
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def _check_verified(tx: Connection, mechanic_id: int | None) -> None:
+    verified = tx.execute("SELECT 1 FROM mechanics WHERE id = ? AND verified = 1", (mechanic_id,)).fetchone()
+    if mechanic_id is not None and verified is None:
+        raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
+
+
+def _add_step(tx: Connection, booking_id: int, status: str, at: str, actor: str) -> None:
+    tx.execute(
+        """
+        INSERT INTO booking_history (booking_id, step, status, at, actor)
+        SELECT :booking_id, COUNT(*) + 1, :status, :at, :actor
+        FROM booking_history
+        WHERE booking_id = :booking_id
+        """,
+        {"booking_id": booking_id, "status": status, "at": at, "actor": actor},
+    )

@@ -1,0 +1,152 @@
+"""The directory of mechanics, their free slots and their services."""
+
+from math import asin, cos, degrees, radians, sin, sqrt
+
+from mechtech import clock
+from mechtech.db import get_db, refusing_duplicates, rows
+from mechtech.errors import NotFound
+
+EARTH_KM = 6371.0
+TAKEN = {"email": "There is a mechanic with this address already."}
+COLUMNS = """
+    id, name, email, phone, latitude, longitude, rating, experience_years, specializations, verified, created_at,
+    updated_at"""
+COUNT_ACTIVE = """
+    SELECT COUNT(*) AS active
+    FROM bookings
+    WHERE mechanic_id = ? AND status IN ('confirmed', 'in-progress')"""
+# A text that is part of every text, and a capacity that is never reached, let every mechanic through.
+MATCHING = """
+    verified = 1
+    AND (:specialization = '' OR instr(casefold(specializations), :specialization))
+    AND (:free_slots_of IS NULL OR :free_slots_of > (
+        SELECT COUNT(*)
+        FROM bookings
+        WHERE mechanic_id = mechanics.id AND status IN ('confirmed', 'in-progress')
+    ))"""
+
+
+def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[list[dict], int]:
+    """The best rated, then most experienced, and how many match. capacity: only those with a free slot."""
+    match = {"specialization": specialization.casefold(), "free_slots_of": capacity}
+    found = get_db().all(
+        f"""
+        SELECT {COLUMNS}
+        FROM mechanics
+        WHERE {MATCHING}
+        ORDER BY rating DESC, experience_years DESC, id
+        LIMIT :limit
+        """,
+        {**match, "limit": limit},
+    )
+    if len(found) < limit:
+        return found, len(found)
+    counted = get_db().one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {MATCHING}", match)
+    return found, counted["total"]
+
+
+def list_near(
+    latitude: float, longitude: float, radius: float, specialization: str, capacity: int | None, limit: int
+) -> tuple[list[dict], int]:
+    """Those within radius km, nearest first, each with distance_km, and how many match."""
+    reach = degrees(radius / EARTH_KM)
+    band = get_db().all(
+        f"""
+        SELECT {COLUMNS}
+        FROM mechanics
+        WHERE latitude BETWEEN :south AND :north AND {MATCHING}
+        """,
+        {
+            "south": latitude - reach,
+            "north": latitude + reach,
+            "specialization": specialization.casefold(),
+            "free_slots_of": capacity,
+        },
+    )
+    for mechanic in band:
+        mechanic["distance_km"] = _distance_km(latitude, longitude, mechanic["latitude"], mechanic["longitude"])
+    near = sorted((row for row in band if row["distance_km"] <= radius), key=lambda row: row["distance_km"])
+    for mechanic in near:
+        mechanic["distance_km"] = round(mechanic["distance_km"], 2)
+    return near[:limit], len(near)
+
+
+def find(mechanic_id: int, unverified_too: bool = False) -> dict:
+    """Raises NotFound."""
+    mechanic = get_db().one(
+        f"""
+        SELECT {COLUMNS}
+        FROM mechanics
+        WHERE id = ?
+        """,
+        (mechanic_id,),
+    )
+    if mechanic is None or not (mechanic["verified"] or unverified_too):
+        raise NotFound
+    return mechanic
+
+
+def find_recent_services(mechanic_id: int) -> list[dict]:
+    """The ten newest, with nothing that tells who the customer was."""
+    return get_db().all(
+        """
+        SELECT service.id, service_date, cost, rating, review, service_type, vehicle_type
+        FROM service_history AS service
+        JOIN bookings ON bookings.id = service.booking_id
+        WHERE service.mechanic_id = ?
+        ORDER BY service_date DESC, service.id DESC
+        LIMIT 10
+        """,
+        (mechanic_id,),
+    )
+
+
+def count_active(mechanic_id: int) -> int:
+    """The bookings that take a slot."""
+    return get_db().one(COUNT_ACTIVE, (mechanic_id,))["active"]
+
+
+def create(mechanic: dict) -> dict:
+    """Raises Invalid if the address is taken, in whatever case."""
+    with refusing_duplicates(TAKEN):
+        return get_db().write(
+            f"""
+            INSERT INTO mechanics (
+                name, email, phone, latitude, longitude, experience_years, specializations, verified, created_at,
+                updated_at
+            )
+            VALUES (
+                :name, :email, :phone, :latitude, :longitude, :experience_years, :specializations, :verified, :now, :now
+            )
+            RETURNING {COLUMNS}
+            """,
+            {**mechanic, "now": clock.text(clock.now())},
+        )[0]
+
+
+def update(mechanic_id: int, changes: dict) -> dict:
+    """Raises NotFound, and Invalid if the address is taken."""
+    with refusing_duplicates(TAKEN), get_db().transaction() as tx:
+        before = rows(tx.execute(f"SELECT {COLUMNS} FROM mechanics WHERE id = ?", (mechanic_id,)))
+        if not before:
+            raise NotFound
+        updated = tx.execute(
+            f"""
+            UPDATE mechanics
+            SET name = :name, email = :email, phone = :phone, latitude = :latitude, longitude = :longitude,
+                experience_years = :experience_years, specializations = :specializations, verified = :verified,
+                updated_at = :now
+            WHERE id = :id
+            RETURNING {COLUMNS}
+            """,
+            {**before[0], **changes, "now": clock.text(clock.now())},
+        )
+        return rows(updated)[0]
+
+
+def _distance_km(latitude1: float, longitude1: float, latitude2: float, longitude2: float) -> float:
+    """Along a great circle: the haversine formula. Places in degrees."""
+    phi1, phi2 = radians(latitude1), radians(latitude2)
+    across = sin((phi2 - phi1) / 2) ** 2
+    along = sin(radians(longitude2 - longitude1) / 2) ** 2
+    return 2 * EARTH_KM * asin(min(1.0, sqrt(across + cos(phi1) * cos(phi2) * along)))

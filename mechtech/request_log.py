@@ -1,0 +1,63 @@
+"""Layer 3: one line a request, under an id that the answer carries too. Never a body, a token or an address of mail."""
+
+import logging
+import os
+import re
+import time
+from secrets import token_hex
+from urllib.parse import quote
+
+from flask import Flask
+
+from mechtech.clock import ISO_8601
+
+SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+PLAIN = re.compile(r"[A-Za-z0-9_.:/-]{0,200}")
+STDERR = 2
+
+
+def init_app(app: Flask) -> None:
+    _tell_errors_on_stderr()
+    inner = app.wsgi_app
+
+    def logged(environ, start_response):
+        started = time.perf_counter()
+        request_id = environ.get("HTTP_X_REQUEST_ID", "")
+        if not SANE_ID.fullmatch(request_id):
+            request_id = token_hex(8)
+        environ["mechtech.request_id"] = request_id
+        path = environ["PATH_INFO"]
+
+        def start(status, headers, exc_info=None):
+            milliseconds = (time.perf_counter() - started) * 1000
+            _write(
+                f"{time.strftime(ISO_8601, time.gmtime())} id={request_id} {_plain(environ['REMOTE_ADDR'])}"
+                f" {environ['REQUEST_METHOD']} {_plain(path)} {status[:3]} {milliseconds:.1f}ms"
+                f" user={environ.get('mechtech.user_id', '-')}\n"
+            )
+            headers.append(("X-Request-ID", request_id))
+            return start_response(status, headers, exc_info)
+
+        return inner(environ, start)
+
+    app.wsgi_app = logged
+
+
+def _plain(text: str) -> str:
+    """Without what could end the line or hide in it; shortened."""
+    return text if PLAIN.fullmatch(text) else quote(text.encode("latin-1", "replace"))[:200]
+
+
+def _write(line: str) -> None:
+    """In one piece, since threads and processes write to the same place; a full disk must not stop the service."""
+    try:
+        os.write(STDERR, line.encode("ascii", "replace"))
+    except OSError:
+        pass
+
+
+def _tell_errors_on_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", ISO_8601))
+    handler.formatter.converter = time.gmtime
+    logging.getLogger("mechtech").handlers = [handler]

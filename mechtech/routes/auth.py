@@ -1,0 +1,62 @@
+"""/api/auth: accounts, and the tokens they sign in with."""
+
+from flask import Blueprint
+
+from mechtech import clock, tokens
+from mechtech.access import anyone, user
+from mechtech.body import takes
+from mechtech.errors import Invalid, InvalidCredentials
+from mechtech.passwords import hash_password, is_password
+from mechtech.repository import auth as repository
+from mechtech.schemas.auth import Login, Profile, Signup
+
+auth = Blueprint("auth", __name__, url_prefix="/api/auth")
+
+
+@auth.post("/signup")
+@takes(Signup)
+@anyone
+def signup(fields, caller):
+    password = hash_password(fields.pop("new_password"))
+    account = repository.create(**fields, password=password)
+    return {"message": "Welcome to MechTECH.", **_signed_in(account, clock.now())}, 201
+
+
+@auth.post("/login")
+@takes(Login)
+@anyone
+def login(fields, caller):
+    now = clock.now()  # before the hash is read: a password changed after that ends this token too
+    account = repository.find_login(fields["email"])
+    if not is_password(fields["password"], fields["email"], account and account.pop("password")):
+        raise InvalidCredentials(fields={"password": "Wrong, or there is no such account."})
+    return {"message": "Welcome back.", **_signed_in(account, now)}
+
+
+@auth.get("/profile")
+@user
+def show_profile(caller):
+    return {"user": _shown(caller.user)}
+
+
+@auth.put("/profile")
+@takes(Profile)
+@user
+def update_profile(fields, caller):
+    new_password = fields.pop("new_password", None)
+    if new_password is None:
+        account = repository.update(caller.user["id"], fields)
+        return {"message": "Your profile is saved.", "user": _shown(account)}
+    old = repository.find_login(caller.user["email"])["password"]
+    if not is_password(fields.pop("current_password"), caller.user["email"], old):
+        raise Invalid(fields=repository.WRONG_PASSWORD)
+    account = repository.update(caller.user["id"], fields, password=hash_password(new_password), instead_of=old)
+    return {"message": "Your new password is set.", **_signed_in(account, clock.now())}
+
+
+def _signed_in(account: dict, now: int) -> dict:
+    return {"token": tokens.for_user(account, now), "user": _shown(account)}
+
+
+def _shown(account: dict) -> dict:
+    return {name: value for name, value in account.items() if name != "tokens_valid_from"}

@@ -1,0 +1,88 @@
+"""/api/booking: from "my car has stopped" to the review."""
+
+from hashlib import sha256
+
+from flask import Blueprint, current_app
+
+from mechtech import clock, rules, tokens
+from mechtech.access import anyone, owner, user
+from mechtech.body import asks, raw, takes
+from mechtech.errors import NotFound
+from mechtech.repository import booking as repository
+from mechtech.repository.idempotency import Retry
+from mechtech.schemas.booking import Booking, BookingQuery, BookingUpdate, Review
+
+booking = Blueprint("booking", __name__, url_prefix="/api/booking")
+
+
+@booking.post("")
+@takes(Booking)
+@anyone
+def create(fields, caller):
+    retry = Retry(fields.pop("idempotency_key"), sha256(raw()).digest(), caller.user_id)
+    made, replayed = repository.create(fields, rules.actor(caller.user), retry)
+    answer = {
+        "message": "Your booking is received.",
+        "id": rules.reference(made["id"]),
+        "bookingId": made["id"],
+        "status": "pending",
+    }
+    if caller.user is None:
+        answer["bookingToken"] = tokens.for_booking(made["id"], clock.seconds(made["created_at"]))
+    return answer, 201, {"Idempotent-Replayed": "true"} if replayed else {}
+
+
+@booking.get("")
+@asks(BookingQuery)
+@user
+def list_page(query, caller):
+    user_id = None if caller.user["role"] == "admin" else caller.user_id
+    bookings, total, following = repository.list_page(user_id, **query)
+    return {"total": total, "bookings": bookings, "nextCursor": following and tokens.cursor(following)}
+
+
+@booking.get("/<booking_id:id>")
+@owner
+def show(id, caller):
+    found = _opened(id, caller)
+    service, history = repository.find_service(id), repository.find_history(id)
+    return {"booking": {**found, "service": service, "history": history}}
+
+
+@booking.put("/<booking_id:id>")
+@takes(BookingUpdate)
+@owner
+def update(id, fields, caller):
+    _opened(id, caller)
+    rules.check_update_allowed(fields, rules.actor(caller.user))
+    return _update(id, fields, caller, "The booking is updated.")
+
+
+@booking.delete("/<booking_id:id>")
+@owner
+def cancel(id, caller):
+    _opened(id, caller)
+    return _update(id, {"status": "cancelled"}, caller, "The booking is cancelled.")
+
+
+@booking.post("/<booking_id:id>/review")
+@takes(Review)
+@owner
+def review(id, fields, caller):
+    rules.check_review_allowed(_opened(id, caller), caller.user)
+    repository.review(id, fields["rating"], fields["review"])
+    return {"message": "Thank you for your review.", "rating": fields["rating"]}, 201
+
+
+def _opened(id, caller) -> dict:
+    """The booking, if it opens for the caller; else NotFound, as for one that does not exist."""
+    found = repository.find(id)
+    if not rules.opens(found, caller.user, caller.booking_id):
+        raise NotFound
+    return found
+
+
+def _update(id, changes, caller, message):
+    capacity = current_app.config["settings"].mechanic_capacity
+    status = repository.update(id, changes, rules.actor(caller.user), capacity)
+    return {"message": message, "bookingId": id, "status": status}

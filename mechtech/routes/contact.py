@@ -1,0 +1,52 @@
+"""/api/contact: messages from the site's form, for an admin to read."""
+
+from hashlib import sha256
+
+from flask import Blueprint
+
+from mechtech import tokens
+from mechtech.access import admin, anyone
+from mechtech.body import asks, raw, takes
+from mechtech.repository import contact as repository
+from mechtech.repository.idempotency import Retry
+from mechtech.schemas.contact import Contact, ContactQuery
+
+contact = Blueprint("contact", __name__, url_prefix="/api/contact")
+
+
+@contact.post("")
+@takes(Contact)
+@anyone
+def create(fields, caller):
+    retry = Retry(fields.pop("idempotency_key"), sha256(raw()).digest(), caller.user_id)
+    message_id, replayed = repository.create(fields, retry)
+    headers = {"Idempotent-Replayed": "true"} if replayed else {}
+    return {"message": "Thank you, we have your message.", "id": message_id}, 201, headers
+
+
+@contact.get("")
+@asks(ContactQuery)
+@admin
+def list_page(query, caller):
+    messages, total, following = repository.list_page(**query)
+    return {"total": total, "messages": messages, "nextCursor": following and tokens.cursor(following)}
+
+
+@contact.get("/<row_id:id>")
+@admin
+def show(id, caller):
+    return {"message": repository.find(id)}
+
+
+@contact.put("/<row_id:id>/read")
+@admin
+def mark_read(id, caller):
+    repository.mark_read(id)
+    return {"message": "The message is marked as read.", "messageId": id}
+
+
+@contact.delete("/<row_id:id>")
+@admin
+def delete(id, caller):
+    repository.delete(id)
+    return {"message": "The message is deleted.", "messageId": id}

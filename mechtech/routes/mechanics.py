@@ -1,0 +1,63 @@
+"""/api/mechanics: the directory, and who is free."""
+
+from flask import Blueprint, current_app
+
+from mechtech import rules
+from mechtech.access import admin, anyone
+from mechtech.body import asks, takes
+from mechtech.repository import mechanics as repository
+from mechtech.schemas.mechanics import Mechanic, MechanicQuery, MechanicUpdate
+
+mechanics = Blueprint("mechanics", __name__, url_prefix="/api/mechanics")
+
+
+@mechanics.get("")
+@asks(MechanicQuery)
+@anyone
+def list_matching(query, caller):
+    capacity = _capacity() if query["available"] == "true" else None
+    match = query["specialization"], capacity, query["limit"]
+    if query["latitude"] is None:
+        found, total = repository.list_best(*match)
+    else:
+        found, total = repository.list_near(query["latitude"], query["longitude"], query["radius"], *match)
+    return {"total": total, "mechanics": found}
+
+
+@mechanics.get("/<row_id:id>")
+@anyone
+def show(id, caller):
+    mechanic = repository.find(id, unverified_too=rules.is_admin(caller.user))
+    return {"mechanic": mechanic, "recentServices": repository.find_recent_services(id)}
+
+
+@mechanics.get("/<row_id:id>/availability")
+@anyone
+def availability(id, caller):
+    mechanic = repository.find(id, unverified_too=rules.is_admin(caller.user))
+    capacity, current = _capacity(), repository.count_active(id)
+    return {
+        "mechanic": {"id": id, "name": mechanic["name"]},
+        "available": current < capacity,
+        "capacity": capacity,
+        "currentBookings": current,
+        "availableSlots": max(0, capacity - current),
+    }
+
+
+@mechanics.post("")
+@takes(Mechanic)
+@admin
+def create(fields, caller):
+    return {"message": "The mechanic is added.", "mechanic": repository.create(fields)}, 201
+
+
+@mechanics.put("/<row_id:id>")
+@takes(MechanicUpdate)
+@admin
+def update(id, fields, caller):
+    return {"message": "The mechanic is saved.", "mechanic": repository.update(id, fields)}
+
+
+def _capacity() -> int:
+    return current_app.config["settings"].mechanic_capacity

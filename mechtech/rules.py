@@ -1,0 +1,77 @@
+"""The rules of the business, as data and small functions: the contract's section The life of a booking."""
+
+from mechtech.errors import Conflict, Forbidden
+
+NEXT = {
+    "pending": {"confirmed", "cancelled"},
+    "confirmed": {"in-progress", "cancelled"},
+    "in-progress": {"completed", "cancelled"},
+    "completed": set(),
+    "cancelled": set(),
+}
+STATUSES = tuple(NEXT)
+FINAL = {status for status, following in NEXT.items() if not following}
+ACTIVE = {"confirmed", "in-progress"}  # what a mechanic's capacity counts
+OWNER_CANCELS = {"pending", "confirmed"}  # after that, only an admin
+
+
+def reference(booking_id: int) -> str:
+    return f"BK{booking_id:06d}"
+
+
+def actor(user: dict | None) -> str:
+    """Who did it, as a booking's history tells it."""
+    return user["role"] if user else "guest"
+
+
+def opens(booking: dict, user: dict | None, booking_id: int | None) -> bool:
+    """May they see and cancel it? booking_id: the booking that their bookingToken is for."""
+    return booking["id"] == booking_id or is_admin(user) or _is_owner(booking, user)
+
+
+def is_admin(user: dict | None) -> bool:
+    return user is not None and user["role"] == "admin"
+
+
+def _is_owner(booking: dict, user: dict | None) -> bool:
+    return user is not None and booking["user_id"] == user["id"]
+
+
+def check_update_allowed(changes: dict, actor: str) -> None:
+    """Of all updates, an owner may only cancel."""
+    if actor != "admin" and ("mechanic_id" in changes or changes.get("status") != "cancelled"):
+        raise Forbidden("You may only cancel this booking.")
+
+
+def check_review_allowed(booking: dict, user: dict | None) -> None:
+    """user: None for the guest whose booking it is."""
+    if is_admin(user) and not _is_owner(booking, user):
+        raise Forbidden("Only the customer may review a booking.")
+
+
+def check_step(current: str, wanted: str, actor: str) -> None:
+    if wanted not in NEXT[current]:
+        raise Conflict(f"A booking that is {current} cannot become {wanted}.")
+    if wanted == "cancelled" and actor != "admin" and current not in OWNER_CANCELS:
+        raise Conflict("The service has begun: please call us to cancel it.")
+
+
+def check_mechanic_change(current: str) -> None:
+    if current in FINAL:
+        raise Conflict(f"A booking that is {current} keeps its mechanic.")
+
+
+def takes_slot(before: dict, status: str, mechanic_id: int | None) -> bool:
+    """Does a booking that comes to this status and mechanic take a slot it did not have?"""
+    had = before["status"] in ACTIVE and before["mechanic_id"] == mechanic_id
+    return mechanic_id is not None and status in ACTIVE and not had
+
+
+def check_capacity(bookings: int, capacity: int) -> None:
+    if bookings >= capacity:
+        raise Conflict("This mechanic has no free slot.")
+
+
+def mean_rating(total: int, count: int) -> float:
+    """The mean of whole ratings to one decimal, halves up; in whole numbers, where no half is lost."""
+    return (20 * total + count) // (2 * count) / 10

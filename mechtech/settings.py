@@ -1,0 +1,156 @@
+"""The settings, from the environment and, beneath it, a `.env` file: the contract's section Settings.
+
+gunicorn.conf.py runs this file by its path, so that a reload sees new code: it imports nothing of the package.
+"""
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import jwt
+import limits
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class SettingError(Exception):
+    """A setting that is wrong; its text is one line that names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    env: str
+    host: str
+    port: int
+    db_path: str
+    jwt_secret: str
+    jwt_expire: int  # seconds
+    rate_limit: limits.RateLimitItem
+    rate_limit_storage: str | None  # a URI of the limits library; None for the file beside the database
+    cors_origins: tuple[str, ...] | None  # None: development's own
+    trusted_proxies: int
+    mechanic_capacity: int
+    bcrypt_rounds: int
+    web_concurrency: int
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+
+def load(dotenv: Path = Path(".env")) -> Settings:
+    """The settings of this process; raises SettingError."""
+    return from_environment({**read_dotenv(dotenv), **os.environ})
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """The `NAME=value` lines of a .env file, quotes taken off; {} where there is no file."""
+    if not path.is_file():
+        return {}
+    lines = (line.strip().removeprefix("export ") for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): re.sub(r"""\A(["'])(.*)\1\Z""", r"\2", value.strip()) for name, value in pairs}
+
+
+def from_environment(environ: dict[str, str]) -> Settings:
+    """Settings from names and texts as the contract lists them; an empty text means the default."""
+
+    def get(name, default=None):
+        return environ.get(name, "").strip() or default
+
+    def whole(name, default, low, high):
+        text = get(name, str(default))
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise SettingError(f"{name} must be a whole number from {low} to {high}, not {text!r}")
+        return int(text)
+
+    env = get("MECHTECH_ENV", "development")
+    if env not in ("development", "production"):
+        raise SettingError(f"MECHTECH_ENV must be development or production, not {env!r}")
+    db_path = get("DB_PATH", "mechtech.db")
+    if not Path(db_path).absolute().parent.is_dir() or Path(db_path).is_dir():
+        raise SettingError(f"DB_PATH must name a file in a folder that exists, not {db_path!r}")
+    return Settings(
+        env=env,
+        host=get("HOST", "127.0.0.1"),
+        port=whole("PORT", 3000, 1, 65535),
+        db_path=db_path,
+        jwt_secret=_secret(get("JWT_SECRET"), env, db_path),
+        jwt_expire=_duration(get("JWT_EXPIRE", "7d")),
+        rate_limit=_rate(get("RATE_LIMIT", "1000 per hour" if env == "production" else "100 per 15 minutes")),
+        rate_limit_storage=_storage(get("RATE_LIMIT_STORAGE")),
+        cors_origins=_origins(get("CORS_ORIGINS"), env),
+        trusted_proxies=whole("TRUSTED_PROXIES", 0, 0, 20),
+        mechanic_capacity=whole("MECHANIC_CAPACITY", 5, 1, 1000),
+        bcrypt_rounds=whole("BCRYPT_ROUNDS", 10, 4, 20),
+        web_concurrency=whole("WEB_CONCURRENCY", max(2, os.cpu_count() or 2), 1, 64),
+    )
+
+
+def _secret(secret: str | None, env: str, db_path: str) -> str:
+    if secret is None and env == "production":
+        raise SettingError("JWT_SECRET must be set in production, to at least 32 bytes")
+    if secret is None:
+        secret = _development_secret(Path(f"{db_path}.secret"))
+    if env == "production" and len(secret.encode()) < 32:
+        raise SettingError("JWT_SECRET must be of at least 32 bytes in production")
+    try:
+        jwt.encode({}, secret, "HS256")
+    except jwt.PyJWTError as error:  # a text that looks like a PEM key fails at first use otherwise
+        raise SettingError(f"JWT_SECRET cannot sign: {error}") from None
+    return secret
+
+
+def _development_secret(path: Path) -> str:
+    """One made once and kept beside the database; linked into place whole, since workers start together."""
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def _duration(text: str) -> int:
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text)
+    seconds = int(match[1]) * SECONDS[match[2]] if match else 0
+    if not 1 <= seconds <= 10 * 365 * SECONDS["d"]:
+        raise SettingError(f"JWT_EXPIRE must be a time like 7d, 12h, 30m or 90s, not {text!r}")
+    return seconds
+
+
+def _rate(text: str) -> limits.RateLimitItem:
+    try:
+        rate = limits.parse(text)
+    except ValueError:
+        rate = None
+    if rate is None or rate.amount < 1 or rate.multiples < 1:
+        raise SettingError(f"RATE_LIMIT must be like '100 per 15 minutes', not {text!r}")
+    return rate
+
+
+def _storage(uri: str | None) -> str | None:
+    if uri is not None:
+        try:
+            limits.storage.storage_from_string(uri)
+        except Exception as error:  # each storage of the library complains in its own way
+            raise SettingError(f"RATE_LIMIT_STORAGE cannot be used: {type(error).__name__}") from None
+    return uri
+
+
+def _origins(text: str | None, env: str) -> tuple[str, ...] | None:
+    """Exact origins only: a pattern would match more than it seems to."""
+    if text is None:
+        return () if env == "production" else None
+    origins = tuple(origin.strip() for origin in text.split(",") if origin.strip())
+    for origin in origins:
+        if origin != "null" and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+            raise SettingError(f"CORS_ORIGINS must list origins like https://mechtech.com, not {origin!r}")
+    return origins

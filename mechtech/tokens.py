@@ -1,0 +1,59 @@
+"""What the service signs: users' tokens, a guest's token for one booking, and the cursors of lists.
+
+All are HS256 JWTs under JWT_SECRET; which claim they carry says which they are. The contract's section Tokens.
+"""
+
+import jwt
+from flask import current_app
+
+from mechtech.errors import Unauthorized
+
+BOOKING_SECONDS = 90 * 86400
+# A new password makes the next token valid from the next second on, so iat may be that much ahead of the clock.
+OPTIONS = {"verify_iat": False}
+# PyJWT lets some of these through when the header or a claim is hostile.
+BAD = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+def for_user(user: dict, now: int) -> str:
+    """now: seconds since 1970, taken before the password was looked at."""
+    issued = max(now, user["tokens_valid_from"])
+    return _sign({"userId": user["id"], "iat": issued, "exp": issued + current_app.config["settings"].jwt_expire})
+
+
+def for_booking(booking_id: int, issued: int) -> str:
+    """The same token whenever it is asked for, so that a retried booking gets the answer it missed."""
+    return _sign({"bookingId": booking_id, "iat": issued, "exp": issued + BOOKING_SECONDS})
+
+
+def read(token: str) -> dict:
+    """The claims of a good token: iat, and either userId or bookingId. Raises Unauthorized."""
+    try:
+        claims = jwt.decode(token, _secret(), ["HS256"], options={**OPTIONS, "require": ["iat", "exp"]})
+    except BAD:
+        raise Unauthorized("The token is not valid, or no longer.") from None
+    ids = [claims[name] for name in ("userId", "bookingId") if name in claims]
+    if len(ids) != 1 or type(ids[0]) is not int or not 0 < ids[0] < 2**63 or type(claims["iat"]) not in (int, float):
+        raise Unauthorized("The token is not valid.")
+    return claims
+
+
+def cursor(before: int) -> str:
+    """Where the next page begins: after the row with this id."""
+    return _sign({"before": before})
+
+
+def read_cursor(text: str) -> int:
+    """Raises ValueError for one that is not ours."""
+    try:
+        return jwt.decode(text, _secret(), ["HS256"])["before"]
+    except (*BAD, KeyError) as error:
+        raise ValueError("not a cursor") from error
+
+
+def _sign(claims: dict) -> str:
+    return jwt.encode(claims, _secret(), "HS256")
+
+
+def _secret() -> str:
+    return current_app.config["settings"].jwt_secret
