@@ -1,5 +1,6 @@
 """Layer 3: one line a request, under an id that the answer carries too. Never a body, a token or an address of mail."""
 
+import contextlib
 import logging
 import os
 import re
@@ -50,10 +51,8 @@ def _plain(text: str) -> str:
 
 def _write(line: str) -> None:
     """In one piece, since threads and processes write to the same place; a full disk must not stop the service."""
-    try:
+    with contextlib.suppress(OSError):
         os.write(STDERR, line.encode("ascii", "replace"))
-    except OSError:
-        pass
 
 
 def _tell_errors_on_stderr() -> None:

@@ -1,4 +1,4 @@
-"""Retries: what a key has made already. The contract's section Retries; for use inside the transaction that makes it."""
+"""Retries: what a key has made already. For use inside the transaction that makes it; the contract's Retries."""
 
 from sqlite3 import Connection
 from typing import NamedTuple
