@@ -1,0 +1,121 @@
+"""What the tests share: an app in this process, and real gunicorn processes where processes matter."""
+
+import pytest
+
+from mechtech import create_app
+from mechtech.settings import from_environment
+from tests.server import Server
+
+SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
+BOOKING = {
+    "name": "John Doe",
+    "email": "john.doe@example.com",
+    "phone": "+1 555 0100",
+    "vehicleType": "Car",
+    "brand": "Toyota",
+    "model": "Corolla",
+    "service_type": "Engine Repair",
+    "description": "It stopped on the bridge.",
+    "location": "Brooklyn Bridge, New York",
+    "latitude": 40.7061,
+    "longitude": -73.9969,
+}
+CONTACT = {"fullName": "Jane Roe", "email": "jane.roe@example.com", "message": "Do you repair motorcycles too?"}
+MECHANIC = {"name": "Max Torque", "email": "max@garage.example", "phone": "+1 555 0199", "verified": True}
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """The settings of a test, as an environment; a test may change them before it asks for `app` or `server`."""
+    return {
+        "DB_PATH": str(tmp_path / "test.db"),
+        "JWT_SECRET": SECRET,
+        "BCRYPT_ROUNDS": "4",
+        "RATE_LIMIT": "1000000 per hour",
+    }
+
+
+@pytest.fixture
+def app(environ):
+    return create_app(from_environment(environ))
+
+
+@pytest.fixture
+def client(app):
+    return Api(app.test_client())
+
+
+@pytest.fixture
+def server(environ, tmp_path):
+    """A running gunicorn with two workers. tests.server.Server tells what it can do."""
+    with Server({**environ, "WEB_CONCURRENCY": "2"}, tmp_path / "server.log") as running:
+        yield running
+
+
+class Api:
+    """Calls with JSON, as somebody: client.post(path, json, token=...) → werkzeug's TestResponse."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def call(self, method, path, json=None, token=None, headers=None, **kwargs):
+        headers = dict(headers or {})
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if json is not None:
+            kwargs["json"] = json
+        return self.client.open(path, method=method, headers=headers, **kwargs)
+
+    def get(self, path, **kwargs):
+        return self.call("GET", path, **kwargs)
+
+    def post(self, path, json=None, **kwargs):
+        return self.call("POST", path, json, **kwargs)
+
+    def put(self, path, json=None, **kwargs):
+        return self.call("PUT", path, json, **kwargs)
+
+    def delete(self, path, **kwargs):
+        return self.call("DELETE", path, **kwargs)
+
+
+def signup(client, email="user@example.com", password="password123", name="Some User"):
+    """The token of a new customer."""
+    answer = client.post("/api/auth/signup", {"name": name, "email": email, "password": password})
+    assert answer.status_code == 201, answer.text
+    return answer.json["token"]
+
+
+@pytest.fixture
+def customer(client):
+    return signup(client, "customer@example.com")
+
+
+@pytest.fixture
+def admin(app, client):
+    token = signup(client, "admin@example.com")
+    result = app.test_cli_runner().invoke(args=["create-admin", "admin@example.com"])
+    assert result.exit_code == 0, result.output
+    return token
+
+
+def book(client, token=None, **changes):
+    """The answer to a new booking: bookingId, and bookingToken for a guest."""
+    answer = client.post("/api/booking/", {**BOOKING, **changes}, token=token)
+    assert answer.status_code == 201, answer.text
+    return answer.json
+
+
+def hire(client, admin, email="max@garage.example", **changes):
+    """The id of a new mechanic, verified unless changed."""
+    answer = client.post("/api/mechanics/", {**MECHANIC, "email": email, **changes}, token=admin)
+    assert answer.status_code == 201, answer.text
+    return answer.json["mechanic"]["id"]
+
+
+def complete(client, admin, booking_id, mechanic_id=None, **changes):
+    """Take a pending booking to its end."""
+    steps = [{"status": "confirmed", "mechanicId": mechanic_id}, {"status": "in-progress"}]
+    for step in [*steps, {"status": "completed", **changes}]:
+        answer = client.put(f"/api/booking/{booking_id}", step, token=admin)
+        assert answer.status_code == 200, answer.text

@@ -1,0 +1,121 @@
+"""A real gunicorn in processes of its own, for what only shows there: limits, signals, races, crashes."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Server:
+    """environ: the settings. The server runs `gunicorn wsgi:app` in the project's root, in a process group of its own."""
+
+    def __init__(self, environ: dict, log: Path, *args: str):
+        self.port = free_port()
+        self.environ = {**environ, "HOST": "127.0.0.1", "PORT": str(self.port)}
+        self.log = log
+        self.args = args
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.kill()
+
+    def start(self, wait: bool = True):
+        gunicorn = [sys.executable, "-m", "gunicorn", *self.args, "wsgi:app"]
+        path = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                gunicorn,
+                cwd=ROOT,
+                env={**path, **self.environ},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        if wait:
+            self.wait_until_up()
+
+    def wait_until_up(self, seconds: float = 20):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"gunicorn ended with {self.process.returncode}:\n{self.log.read_text()}")
+            try:
+                self.call("GET", "/health", timeout=1)
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"gunicorn did not come up:\n{self.log.read_text()}")
+
+    def signal(self, number: int):
+        """To the master process."""
+        self.process.send_signal(number)
+
+    def kill(self):
+        """SIGKILL to every process at once, as a power cut would."""
+        if self.process and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process:
+            self.process.wait()
+
+    def stop(self, seconds: float = 30) -> int:
+        """SIGTERM, and the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def connect(self, timeout: float = 30) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def call(self, method, path, json=None, token=None, headers=None, body=None, timeout=30) -> Answer:
+        """On a connection of its own."""
+        connection = self.connect(timeout)
+        try:
+            return call(connection, method, path, json, token, headers, body)
+        finally:
+            connection.close()
+
+
+def call(connection, method, path, json_body=None, token=None, headers=None, body=None) -> Answer:
+    """On a connection that stays open."""
+    headers = dict(headers or {})
+    if json_body is not None:
+        body = json.dumps(json_body)
+        headers.setdefault("Content-Type", "application/json")
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    connection.request(method, path, body=body, headers=headers)
+    response = connection.getresponse()
+    return Answer(response.status, response.headers, response.read())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
