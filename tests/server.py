@@ -25,7 +25,7 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """environ: the settings. The server runs `gunicorn wsgi:app` in the project's root, in a process group of its own."""
+    """Runs `gunicorn wsgi:app` in the project's root, in a process group of its own. environ: the settings."""
 
     def __init__(self, environ: dict, log: Path, *args: str):
         self.port = free_port()
