@@ -6,18 +6,23 @@ from functools import wraps
 from flask import request
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
+from mechtech.schemas.fields import RETRY_KEY
 
 LIMIT = 64 * 1024  # bytes
 
 
-def takes(schema, **options):
+def takes(schema):
     """The view gets `fields`: the body as the schema loads it."""
-    loader = schema(**options)
+    loader = schema()
+    retryable = "idempotency_key" in loader.fields
 
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
-            return view(*args, fields=_load(loader, json_object()), **kwargs)
+            data = json_object()
+            if retryable:  # the key is validated with the body, so that all that is wrong is told at once
+                data[RETRY_KEY] = request.headers.get(RETRY_KEY)
+            return view(*args, fields=_load(loader, data), **kwargs)
 
         return validated
 
@@ -40,15 +45,15 @@ def asks(schema):
 
 def raw() -> bytes:
     """The body, read once. A chunked one is cut silently at Flask's own limit, so the limit is kept here."""
-    body = request.environ.get("mechtech.body")
-    if body is None:
+    environ = request.environ
+    if "mechtech.body" not in environ:
         if (request.content_length or 0) > LIMIT:
             raise PayloadTooLarge
-        body = request.environ["wsgi.input"].read(LIMIT + 1)
+        body = environ["wsgi.input"].read(LIMIT + 1)
         if len(body) > LIMIT:
             raise PayloadTooLarge
-        request.environ["mechtech.body"] = body
-    return body
+        environ["mechtech.body"] = body
+    return environ["mechtech.body"]
 
 
 def json_object() -> dict:
@@ -56,7 +61,7 @@ def json_object() -> dict:
     if body and request.mimetype != "application/json":
         raise UnsupportedMediaType
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse, object_pairs_hook=_object)
+        value = DECODER.decode(body.decode())
     except (ValueError, RecursionError):
         raise InvalidJSON from None
     if not isinstance(value, dict):
@@ -73,6 +78,9 @@ def _object(pairs):
     if len(value) < len(pairs):
         raise ValueError("a name stands twice")
     return value
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_object)
 
 
 def _load(loader, data: dict) -> dict:

@@ -48,25 +48,31 @@ class Database:
 
     def one(self, sql: str, params=()) -> dict | None:
         """The first row of a reading statement."""
-        with self._reader() as connection:
+        connection = self._take_reader()
+        try:
             cursor = connection.execute(sql, params)
             row = cursor.fetchone()
             return row and dict(zip([column[0] for column in cursor.description], row))
+        finally:
+            self._readers.put(connection)
 
     def all(self, sql: str, params=()) -> list[dict]:
         """Every row of a reading statement."""
-        with self._reader() as connection:
+        connection = self._take_reader()
+        try:
             return rows(connection.execute(sql, params))
+        finally:
+            self._readers.put(connection)
 
     def write(self, sql: str, params=()) -> list[dict]:
         """One atomic statement, and the rows it returns."""
-        with self._the_writer() as (connection, deadline):
+        with self._writing() as (connection, deadline):
             return rows(_patiently(deadline, connection.execute, sql, params))
 
     @contextmanager
     def transaction(self):
         """A connection in an immediate transaction: what is read in it stays true until it commits."""
-        with self._the_writer() as (connection, deadline):
+        with self._writing() as (connection, deadline):
             _patiently(deadline, connection.execute, "BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -98,23 +104,22 @@ class Database:
             connection.close()
         self._made = True
 
-    @contextmanager
-    def _reader(self):
+    def _take_reader(self) -> Connection:
         connection = self._readers.get()
         try:
-            connection = self._current(connection, timeout=BUSY_SECONDS)
-            yield connection
-        finally:
+            return self._current(connection, BUSY_SECONDS)
+        except BaseException:
             self._readers.put(connection)
+            raise
 
     @contextmanager
-    def _the_writer(self):
+    def _writing(self):
         """The connection that writes, and by when it must have its lock. One thread at a time."""
         deadline = time.monotonic() + BUSY_SECONDS
         if not self._writer_lock.acquire(timeout=BUSY_SECONDS):
             raise _failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy")
         try:
-            self._writer = self._current(self._writer, timeout=0)
+            self._writer = self._current(self._writer, 0)
             yield self._writer, deadline
         except sqlite3.Error:
             self._proved = 0.0
@@ -157,13 +162,16 @@ class Database:
             check_same_thread=False,  # one thread at a time, but not always the same
             factory=Connection,
         )
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.create_function("casefold", 1, str.casefold, deterministic=True)
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if mode == "rw" and version != SCHEMA_VERSION:
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.create_function("casefold", 1, str.casefold, deterministic=True)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if mode == "rw" and version != SCHEMA_VERSION:
+                raise _failure(sqlite3.SQLITE_NOTADB, f"{self.path} does not hold our tables any more")
+        except BaseException:
             connection.close()
-            raise _failure(sqlite3.SQLITE_NOTADB, f"{self.path} does not hold our tables any more")
+            raise
         return connection
 
 
@@ -183,6 +191,11 @@ def refusing_duplicates(fields: dict[str, str]):
         raise Invalid(fields=fields) from None
 
 
+def get_db() -> Database:
+    """The database of the app at work."""
+    return current_app.extensions["mechtech.db"]
+
+
 def _failure(code: int, text: str) -> sqlite3.OperationalError:
     error = sqlite3.OperationalError(text)
     error.sqlite_errorcode = code
@@ -198,8 +211,3 @@ def _patiently(deadline: float, execute, *args):
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
         time.sleep(RETRY_SECONDS)
-
-
-def get_db() -> Database:
-    """The database of the app at work."""
-    return current_app.extensions["mechtech.db"]

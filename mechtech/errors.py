@@ -13,89 +13,32 @@ log = logging.getLogger("mechtech")
 class Refusal(Exception):
     """Something the service will not do; `message` is for a person, `fields` says what is wrong where."""
 
-    message = "The request was refused."
-
-    def __init__(
-        self, message: str | None = None, fields: dict[str, str] | None = None, retry_after: int | None = None
-    ):
+    def __init__(self, message: str = "", fields: dict[str, str] | None = None, retry_after: int | None = None):
         super().__init__(message or self.message)
         self.fields = fields
         self.retry_after = retry_after  # seconds
 
 
-class OriginForbidden(Refusal):
-    message = "This origin may not use the service."
+def _refusal(status: int, code: str, message: str) -> type[Refusal]:
+    return type(code, (Refusal,), {"status": status, "code": code, "message": message})
 
 
-class RateLimited(Refusal):
-    message = "Too many requests. Please try again later."
+OriginForbidden = _refusal(403, "cors_forbidden", "This origin may not use the service.")
+RateLimited = _refusal(429, "rate_limited", "Too many requests. Please try again later.")
+InvalidJSON = _refusal(400, "invalid_json", "The body must be a JSON object.")
+Invalid = _refusal(400, "validation", "Please check the fields that are marked.")
+Unauthorized = _refusal(401, "unauthorized", "Please sign in.")
+InvalidCredentials = _refusal(401, "invalid_credentials", "The e-mail address or the password is wrong.")
+Forbidden = _refusal(403, "forbidden", "You are not allowed to do this.")
+NotFound = _refusal(404, "not_found", "There is nothing here.")
+NotAllowed = _refusal(405, "method_not_allowed", "This method is not allowed here.")
+Conflict = _refusal(409, "conflict", "The present state does not allow this.")
+PayloadTooLarge = _refusal(413, "payload_too_large", "The body is larger than 64 KiB.")
+UnsupportedMediaType = _refusal(415, "unsupported_media_type", "The body must be sent as application/json.")
+ServerError = _refusal(500, "server_error", "Something went wrong on our side.")
+Unavailable = _refusal(503, "unavailable", "The service is not available for the moment. Please try again.")
 
-
-class InvalidJSON(Refusal):
-    message = "The body must be a JSON object."
-
-
-class Invalid(Refusal):
-    message = "Please check the fields that are marked."
-
-
-class Unauthorized(Refusal):
-    message = "Please sign in."
-
-
-class InvalidCredentials(Refusal):
-    message = "The e-mail address or the password is wrong."
-
-
-class Forbidden(Refusal):
-    message = "You are not allowed to do this."
-
-
-class NotFound(Refusal):
-    message = "There is nothing here."
-
-
-class NotAllowed(Refusal):
-    message = "This method is not allowed here."
-
-
-class Conflict(Refusal):
-    message = "The present state does not allow this."
-
-
-class PayloadTooLarge(Refusal):
-    message = "The body is larger than 64 KiB."
-
-
-class UnsupportedMediaType(Refusal):
-    message = "The body must be sent as application/json."
-
-
-class ServerError(Refusal):
-    message = "Something went wrong on our side."
-
-
-class Unavailable(Refusal):
-    message = "The service is not available for the moment. Please try again."
-
-
-ANSWERS = {
-    OriginForbidden: (403, "cors_forbidden"),
-    RateLimited: (429, "rate_limited"),
-    InvalidJSON: (400, "invalid_json"),
-    Invalid: (400, "validation"),
-    Unauthorized: (401, "unauthorized"),
-    InvalidCredentials: (401, "invalid_credentials"),
-    Forbidden: (403, "forbidden"),
-    NotFound: (404, "not_found"),
-    NotAllowed: (405, "method_not_allowed"),
-    Conflict: (409, "conflict"),
-    PayloadTooLarge: (413, "payload_too_large"),
-    UnsupportedMediaType: (415, "unsupported_media_type"),
-    ServerError: (500, "server_error"),
-    Unavailable: (503, "unavailable"),
-}
-BY_STATUS = {status: refusal for refusal, (status, _) in reversed(ANSWERS.items())}
+OF_ROUTING = {404: NotFound, 405: NotAllowed, 413: PayloadTooLarge}
 
 # sqlite3's codes for a statement that is wrong: our mistake, so a 500. Whatever else the database reports is its own
 # state (locked, full, read-only, damaged, gone), and a 503.
@@ -112,21 +55,20 @@ errors = Blueprint("errors", __name__)
 
 @errors.app_errorhandler(Refusal)
 def refused(refusal: Refusal):
-    status, code = ANSWERS[type(refusal)]
-    body = {"error": code, "message": str(refusal), "requestId": request.environ["mechtech.request_id"]}
+    body = {"error": refusal.code, "message": str(refusal), "requestId": request.environ["mechtech.request_id"]}
     headers = {}
     if refusal.fields:
         body["fields"] = refusal.fields
-    if status == 401:
+    if refusal.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
-    return body, status, headers
+    return body, refusal.status, headers
 
 
 @errors.app_errorhandler(HTTPException)
 def refused_by_routing(error: HTTPException):
-    body, status, headers = refused(BY_STATUS.get(error.code, NotFound)())
+    body, status, headers = refused(OF_ROUTING.get(error.code, InvalidJSON)())
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return body, status, headers

@@ -1,6 +1,7 @@
 """Layer 4: one count for each address over all of /api/, and the count of failed logins.
 
-Flask-Limiter sets up the storage and the strategy. Its own hooks count each endpoint apart, so it is asked directly.
+Flask-Limiter's hooks count each endpoint apart, and cost more than many a request even when they count nothing: its
+library `limits` is asked directly.
 """
 
 import math
@@ -9,10 +10,10 @@ import time
 from hashlib import blake2b
 
 import limits
-from flask import Flask, current_app, g, request
-from flask_limiter import Limiter
+from flask import Flask, current_app, request
 from flask_limiter.util import get_remote_address
-from limits.storage import Storage
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
 from mechtech.db import Database
 from mechtech.errors import RateLimited
@@ -23,38 +24,25 @@ FAILED_LOGINS = limits.parse("100 per 15 minutes")  # for one account from anywh
 
 def init_app(app: Flask) -> None:
     settings = app.config["settings"]
-    limiter = Limiter(
-        get_remote_address,
-        app=app,
-        storage_uri=settings.rate_limit_storage or f"sqlite:{settings.db_path}.limits",
-        storage_options={"wrap_exceptions": True},
-        request_identifier=lambda: "",  # its own hooks then pass every request
-    )
-    app.extensions["mechtech.limiter"] = limiter.limiter
-    storage, rate = limiter.storage, settings.rate_limit
+    uri = settings.rate_limit_storage or f"sqlite:{settings.db_path}.limits"
+    storage, rate = storage_from_string(uri, wrap_exceptions=True), settings.rate_limit
+    app.extensions["mechtech.limiter"] = FixedWindowRateLimiter(storage)
 
     @app.before_request
     def count_request():
-        if not request.path.startswith("/api/"):
+        environ = request.environ
+        if not environ["PATH_INFO"].startswith("/api/"):
             return
-        key = rate.key_for("api", get_remote_address())
+        key = rate.key_for("api", environ["REMOTE_ADDR"])
         count = storage.incr(key, rate.get_expiry())
-        g.rate = rate.amount - count, math.ceil(storage.get_expiry(key))
+        reset = math.ceil(storage.get_expiry(key))
+        environ["mechtech.headers"] += [
+            ("X-RateLimit-Limit", str(rate.amount)),
+            ("X-RateLimit-Remaining", str(max(0, rate.amount - count))),
+            ("X-RateLimit-Reset", str(reset)),
+        ]
         if count > rate.amount:
-            raise RateLimited(retry_after=_seconds_until(g.rate[1]))
-
-    @app.after_request
-    def tell_rate(response):
-        if "rate" in g:
-            remaining, reset = g.rate
-            response.headers.extend(
-                {
-                    "X-RateLimit-Limit": str(rate.amount),
-                    "X-RateLimit-Remaining": str(max(0, remaining)),
-                    "X-RateLimit-Reset": str(reset),
-                }
-            )
-        return response
+            raise RateLimited(retry_after=_seconds_until(reset))
 
 
 def check_guesses(email: str) -> None:

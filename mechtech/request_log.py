@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
         if not SANE_ID.fullmatch(request_id):
             request_id = token_hex(8)
         environ["mechtech.request_id"] = request_id
+        environ["mechtech.headers"] = [("X-Request-ID", request_id)]
         path = environ["PATH_INFO"]
 
         def start(status, headers, exc_info=None):
@@ -36,7 +37,6 @@ def init_app(app: Flask) -> None:
                 f" {environ['REQUEST_METHOD']} {_plain(path)} {status[:3]} {milliseconds:.1f}ms"
                 f" user={environ.get('mechtech.user_id', '-')}\n"
             )
-            headers.append(("X-Request-ID", request_id))
             return start_response(status, headers, exc_info)
 
         return inner(environ, start)

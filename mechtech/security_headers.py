@@ -1,4 +1,8 @@
-"""Layer 2: what Helmet 7 sets by default, on every answer. Added at the WSGI level, where it costs next to nothing."""
+"""Layer 2: what Helmet 7 sets by default, on every answer.
+
+Added at the WSGI level, where it costs next to nothing; so are environ["mechtech.headers"], where other layers put
+what every answer to this request must carry.
+"""
 
 from flask import Flask
 
@@ -29,7 +33,7 @@ def init_app(app: Flask) -> None:
 
     def with_security_headers(environ, start_response):
         def start(status, headers, exc_info=None):
-            return start_response(status, headers + HEADERS, exc_info)
+            return start_response(status, headers + HEADERS + environ["mechtech.headers"], exc_info)
 
         return inner(environ, start)
 

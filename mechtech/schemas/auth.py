@@ -1,6 +1,6 @@
 from marshmallow import ValidationError, validates_schema
 
-from mechtech.schemas.fields import Email, Input, NewPassword, Password, Phone, Text
+from mechtech.schemas.fields import Email, Input, NewPassword, Part, Password, Phone, Text
 
 
 class Confirmed(Input):
@@ -26,7 +26,7 @@ class Login(Input):
     password = Password()
 
 
-class Profile(Confirmed):
+class Profile(Confirmed, Part):
     """Any part of it; a phone that is null or empty is cleared, a name that is null or empty stays."""
 
     name = Text(2, 100, optional=True)

@@ -5,7 +5,20 @@ from marshmallow import ValidationError, validates_schema
 
 from mechtech import clock
 from mechtech.rules import STATUSES
-from mechtech.schemas.fields import Choice, Email, Field, IdempotencyKey, Input, Number, Page, Phone, Place, Text, Whole
+from mechtech.schemas.fields import (
+    Choice,
+    Email,
+    Field,
+    IdempotencyKey,
+    Input,
+    Number,
+    Page,
+    Part,
+    Phone,
+    Place,
+    Text,
+    Whole,
+)
 
 ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|\+00:00))?")
 
@@ -20,13 +33,13 @@ class Booking(Place):
     service_type = Text(1, 100)
     description = Text(high=2000, optional=True)
     location = Text(high=500, optional=True)
-    idempotency_key = IdempotencyKey(data_key="Idempotency-Key", load_default=None, allow_none=True)
+    idempotency_key = IdempotencyKey()
 
 
 class ServiceDate(Field):
     """An ISO 8601 date or UTC time; loads as a time to the second."""
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         try:
             if not isinstance(value, str) or not ISO_8601.fullmatch(value.strip()):
                 raise ValueError(value)
@@ -36,14 +49,11 @@ class ServiceDate(Field):
         return moment.strftime(clock.ISO_8601)
 
 
-class BookingUpdate(Input):
+class BookingUpdate(Part):
     status = Choice(STATUSES)
-    mechanic_id = Whole(1, 2**63 - 1, data_key="mechanicId", allow_none=True)
+    mechanic_id = Whole(1, 2**63 - 1, data_key="mechanicId", nullable=True)
     cost = Number(0, 10_000_000, optional=True)
     service_date = ServiceDate(data_key="serviceDate", optional=True)
-
-    def __init__(self):
-        super().__init__(partial=True)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_together(self, data, original, **kwargs):

@@ -5,7 +5,7 @@ class Contact(Input):
     full_name = Text(2, 100, data_key="fullName")
     email = Email()
     message = Text(10, 5000)
-    idempotency_key = IdempotencyKey(data_key="Idempotency-Key", load_default=None, allow_none=True)
+    idempotency_key = IdempotencyKey()
 
     def read(self, data):
         """The site's own form sends `name`: it is taken where fullName is absent, and named in errors."""

@@ -2,7 +2,7 @@
 
 import re
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validates_schema
 
 from mechtech import tokens
 
@@ -16,6 +16,7 @@ DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,
 DIGITS = re.compile(r"[0-9]{1,9}")
 KEY = re.compile(r"[ -~]{1,255}")
 PHONE = re.compile(r"[0-9+() -]{4,30}")
+RETRY_KEY = "Idempotency-Key"
 NEEDED = "This is needed."
 
 
@@ -33,21 +34,33 @@ class Input(Schema):
             return None, {name: texts[0] for name, texts in error.messages.items()}
 
 
+class Part(Input):
+    """What changes a row: fields that are absent stay out."""
+
+    def __init__(self):
+        super().__init__(partial=True)
+
+
 class Field(fields.Field):
-    """Needed, unless optional: then absent, null and empty all load as `empty`."""
+    """Needed, unless it has a load_default. Each kind of field has its check(value).
 
-    default_error_messages = {"required": NEEDED, "null": NEEDED}
+    optional: absent, null and empty all load as `empty`. nullable: null is a value too.
+    """
 
-    def __init__(self, *, optional=False, empty=None, **kwargs):
+    def __init__(self, *, optional=False, empty=None, nullable=False, **kwargs):
         if optional:
             kwargs = {"load_default": empty, **kwargs}
-        super().__init__(required="load_default" not in kwargs, **kwargs)
-        self.optional, self.empty = optional, empty
+        super().__init__(**kwargs)
+        self.optional, self.empty, self.nullable = optional, empty, nullable
 
     def deserialize(self, value, attr=None, data=None, **kwargs):
-        if self.optional and (value is None or value == ""):
+        if self.optional and (value is missing or value is None or value == ""):
             return self.empty
-        return super().deserialize(value, attr, data, **kwargs)
+        if value is None and self.nullable:
+            return None
+        if value is None or (value is missing and self.load_default is missing):
+            raise ValidationError(NEEDED)
+        return self.load_default if value is missing else self.check(value)
 
 
 class Text(Field):
@@ -57,16 +70,14 @@ class Text(Field):
         super().__init__(**kwargs)
         self.low, self.high = low, high
 
-    def deserialize(self, value, attr=None, data=None, **kwargs):
-        if isinstance(value, str):
-            if UNPRINTABLE.search(value):
-                raise ValidationError("This has characters that cannot be printed.")
-            value = value.strip()
-        return super().deserialize(value, attr, data, **kwargs)
-
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         if not isinstance(value, str):
             raise ValidationError("This must be text.")
+        if UNPRINTABLE.search(value):
+            raise ValidationError("This has characters that cannot be printed.")
+        value = value.strip()
+        if not value and self.optional:
+            return self.empty
         if not value and self.low:
             raise ValidationError(NEEDED)
         if len(value) < self.low:
@@ -80,17 +91,17 @@ class Email(Text):
     def __init__(self, **kwargs):
         super().__init__(high=254, **kwargs)
 
-    def _deserialize(self, value, attr, data, **kwargs):
-        value = super()._deserialize(value, attr, data, **kwargs)
+    def check(self, value):
+        value = super().check(value)
         if not EMAIL.fullmatch(value):
             raise ValidationError("This is not an e-mail address.")
         return value
 
 
 class Phone(Text):
-    def _deserialize(self, value, attr, data, **kwargs):
-        value = super()._deserialize(value, attr, data, **kwargs)
-        if not PHONE.fullmatch(value):
+    def check(self, value):
+        value = super().check(value)
+        if value is not None and not PHONE.fullmatch(value):
             raise ValidationError("This must be 4 to 30 digits, +, -, spaces or parentheses.")
         return value
 
@@ -98,7 +109,7 @@ class Phone(Text):
 class Password(Field):
     """One that somebody has; never trimmed. One that cannot be right is for the login to refuse."""
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         if not isinstance(value, str) or SURROGATE.search(value):
             raise ValidationError("This must be text.")
         if not value:
@@ -107,8 +118,8 @@ class Password(Field):
 
 
 class NewPassword(Password):
-    def _deserialize(self, value, attr, data, **kwargs):
-        value = super()._deserialize(value, attr, data, **kwargs)
+    def check(self, value):
+        value = super().check(value)
         if UNPRINTABLE.search(value):
             raise ValidationError("This has characters that cannot be printed.")
         if len(value) < 8:
@@ -123,7 +134,7 @@ class Choice(Field):
         super().__init__(**kwargs)
         self.choices = choices
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         if not isinstance(value, str) or value not in self.choices:
             raise ValidationError(f"This must be one of {', '.join(self.choices)}.")
         return value
@@ -134,7 +145,7 @@ class Number(Field):
         super().__init__(**kwargs)
         self.low, self.high = low, high
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         if type(value) not in (int, float):
             raise ValidationError("This must be a number.")
         if not self.low <= value <= self.high:
@@ -143,9 +154,8 @@ class Number(Field):
 
 
 class Whole(Number):
-    def _deserialize(self, value, attr, data, **kwargs):
-        number = super()._deserialize(value, attr, data, **kwargs)
-        if not number.is_integer():
+    def check(self, value):
+        if not super().check(value).is_integer():
             raise ValidationError("This must be a whole number.")
         return int(value)
 
@@ -153,7 +163,7 @@ class Whole(Number):
 class Flag(Field):
     """true, false, 1 or 0; loads as 1 or 0."""
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         if type(value) not in (bool, int) or value not in (0, 1):
             raise ValidationError("This must be true or false.")
         return int(value)
@@ -162,23 +172,26 @@ class Flag(Field):
 class Decimal(Number):
     """A number as a query string has it."""
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         if not DECIMAL.fullmatch(value):
             raise ValidationError("This must be a number.")
-        return super()._deserialize(float(value), attr, data, **kwargs)
+        return super().check(float(value))
 
 
-class Digits(Number):
+class Digits(Whole):
     """A whole number as a query string has it."""
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         if not DIGITS.fullmatch(value):
             raise ValidationError("This must be a whole number.")
-        return super()._deserialize(int(value), attr, data, **kwargs)
+        return super().check(int(value))
 
 
 class IdempotencyKey(Field):
-    def _deserialize(self, value, attr, data, **kwargs):
+    def __init__(self):
+        super().__init__(nullable=True, data_key=RETRY_KEY)
+
+    def check(self, value):
         if not KEY.fullmatch(value):
             raise ValidationError("This must be 1 to 255 printable ASCII characters.")
         return value
@@ -187,7 +200,7 @@ class IdempotencyKey(Field):
 class Cursor(Field):
     """Loads as the id that the page begins below."""
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def check(self, value):
         try:
             return tokens.read_cursor(value)
         except ValueError:
@@ -202,9 +215,9 @@ class Place(Input):
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_pair(self, data, original, **kwargs):
-        missing = [name for name in ("latitude", "longitude") if original.get(name) in (None, "")]
-        if len(missing) == 1:
-            raise ValidationError({missing[0]: ["Latitude and longitude are needed together."]})
+        absent = [name for name in ("latitude", "longitude") if original.get(name) in (None, "")]
+        if len(absent) == 1:
+            raise ValidationError({absent[0]: ["Latitude and longitude are needed together."]})
 
 
 class Page(Input):

@@ -2,7 +2,7 @@ import sys
 
 from marshmallow import ValidationError, missing, validates_schema
 
-from mechtech.schemas.fields import Choice, Decimal, Digits, Email, Flag, Phone, Place, Text, Whole
+from mechtech.schemas.fields import Choice, Decimal, Digits, Email, Flag, Part, Phone, Place, Text, Whole
 
 
 class Mechanic(Place):
@@ -14,13 +14,10 @@ class Mechanic(Place):
     verified = Flag(optional=True, empty=0)
 
 
-class MechanicUpdate(Mechanic):
+class MechanicUpdate(Mechanic, Part):
     """Any part of a mechanic, one at least. Whether they are verified changes only when it is said."""
 
     verified = Flag(optional=True, empty=missing)
-
-    def __init__(self):
-        super().__init__(partial=True)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_any(self, data, original, **kwargs):
