@@ -1,5 +1,11 @@
-"""The production server's way in: gunicorn wsgi:app."""
+"""The way in for gunicorn and flask: wsgi:app."""
+
+import sys
 
 from mechtech import create_app
+from mechtech.settings import SettingError
 
-app = create_app()
+try:
+    app = create_app()
+except SettingError as error:
+    sys.exit(f"Wrong setting: {error}")

@@ -1,7 +1,7 @@
 """The time, as the contract writes it: ISO 8601 in UTC, to the second."""
 
 import time
-from calendar import timegm
+from datetime import datetime
 
 ISO_8601 = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -16,4 +16,4 @@ def text(seconds: int) -> str:
 
 
 def seconds(text: str) -> int:
-    return timegm(time.strptime(text, ISO_8601))
+    return int(datetime.fromisoformat(text).timestamp())

@@ -10,7 +10,7 @@ from mechtech.db import get_db
 from mechtech.passwords import hash_password
 from mechtech.repository import auth as repository
 from mechtech.repository import sample
-from mechtech.schemas.auth import Signup
+from mechtech.schemas.auth import Confirmed, Signup
 
 SEED = Path(__file__).parent.parent / "seed.sql"
 
@@ -47,7 +47,7 @@ def create_admin(email, name):
         repository.make_admin(account["id"])
         click.echo(f"{account['email']} is an admin now; the password stays as it is.")
         return
-    fields = _valid(name=name, email=email, password=_ask_password())
+    fields = _valid(Signup, name=name, email=email, password=_ask_password())
     account = repository.create(
         name=fields["name"],
         email=fields["email"],
@@ -65,7 +65,7 @@ def reset_password(email):
     account = repository.find_login(email)
     if account is None:
         raise click.ClickException(f"There is no user {email}.")
-    fields = _valid(name=account["name"], email=account["email"], password=_ask_password())
+    fields = _valid(Confirmed, password=_ask_password())
     new_password = hash_password(fields["new_password"])
     repository.update(account["id"], {}, password=new_password, instead_of=account["password"])
     click.echo(f"{account['email']} has a new password; whoever was signed in is not any more.")
@@ -78,9 +78,8 @@ def _ask_password() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _valid(**fields) -> dict:
-    """By the rules of signing up."""
-    valid, wrong = Signup().read(fields)
+def _valid(schema, **fields) -> dict:
+    valid, wrong = schema().read(fields)
     if wrong:
         raise click.ClickException(" ".join(f"{name}: {text}" for name, text in wrong.items()))
     return valid

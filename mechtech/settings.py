@@ -6,6 +6,7 @@ gunicorn.conf.py runs this file by its path, so that a reload sees new code: it 
 import os
 import re
 import secrets
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def from_environment(environ: dict[str, str]) -> Settings:
         raise SettingError(f"DB_PATH must name a file in a folder that exists, not {db_path!r}")
     return Settings(
         env=env,
-        host=get("HOST", "127.0.0.1"),
+        host=_host(get("HOST", "127.0.0.1")),
         port=whole("PORT", 3000, 1, 65535),
         db_path=db_path,
         jwt_secret=_secret(get("JWT_SECRET"), env, db_path),
@@ -87,6 +88,15 @@ def from_environment(environ: dict[str, str]) -> Settings:
         bcrypt_rounds=whole("BCRYPT_ROUNDS", 10, 4, 20),
         web_concurrency=whole("WEB_CONCURRENCY", max(2, os.cpu_count() or 2), 1, 64),
     )
+
+
+def _host(host: str) -> str:
+    """An address of this machine; only trying tells."""
+    try:
+        socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError:
+        raise SettingError(f"HOST must be an address of this machine, not {host!r}") from None
+    return host
 
 
 def _secret(secret: str | None, env: str, db_path: str) -> str:
@@ -128,12 +138,12 @@ def _duration(text: str) -> int:
 
 def _rate(text: str) -> limits.RateLimitItem:
     try:
-        rate = limits.parse(text)
+        (rate,) = limits.parse_many(text)  # of several, parse() would take the first
+        if rate.amount > 0 and rate.multiples > 0:
+            return rate
     except ValueError:
-        rate = None
-    if rate is None or rate.amount < 1 or rate.multiples < 1:
-        raise SettingError(f"RATE_LIMIT must be like '100 per 15 minutes', not {text!r}")
-    return rate
+        pass
+    raise SettingError(f"RATE_LIMIT must be like '100 per 15 minutes', not {text!r}")
 
 
 def _storage(uri: str | None) -> str | None:
