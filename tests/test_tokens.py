@@ -1,0 +1,288 @@
+import base64
+import hmac
+import json
+import time
+
+import jwt
+import pytest
+
+from tests.answers import refused, sql
+from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, book, signup
+
+WEEK = 7 * 86400
+FORGED = "another-secret-that-somebody-guessed-at-32"
+PERSON = {"name": "Ann Driver", "email": "ann@example.com", "password": "password123"}
+
+# Every endpoint that anyone may call, with what succeeds there.
+OPEN = [
+    ("POST", "/api/auth/signup", PERSON, 201),
+    ("POST", "/api/auth/login", {"email": "customer@example.com", "password": "password123"}, 200),
+    ("POST", "/api/booking/", BOOKING, 201),
+    ("POST", "/api/contact/", CONTACT, 201),
+    ("GET", "/api/mechanics/", None, 200),
+    ("GET", "/api/mechanics/1", None, 404),
+    ("GET", "/api/mechanics/1/availability", None, 404),
+]
+# Every endpoint that needs a user.
+CLOSED = [
+    ("GET", "/api/auth/profile", None),
+    ("PUT", "/api/auth/profile", {"name": "Ann"}),
+    ("GET", "/api/booking/", None),
+    ("GET", "/api/contact/", None),
+    ("GET", "/api/contact/1", None),
+    ("PUT", "/api/contact/1/read", None),
+    ("DELETE", "/api/contact/1", None),
+    ("POST", "/api/mechanics/", MECHANIC),
+    ("PUT", "/api/mechanics/1", {"name": "Max"}),
+]
+
+
+def claims(token):
+    """iat may be a little ahead of the clock after a new password."""
+    return jwt.decode(token, SECRET, ["HS256"], options={"verify_iat": False})
+
+
+def sign(payload, secret=SECRET, algorithm="HS256", headers=None):
+    return jwt.encode(payload, secret, algorithm, headers)
+
+
+def fresh(user_id=1, **changes):
+    """The claims of a good token; changes of None take a claim out."""
+    now = int(time.time())
+    payload = {"userId": user_id, "iat": now, "exp": now + WEEK, **changes}
+    return {name: value for name, value in payload.items() if value is not None}
+
+
+def by_hand(header, payload, signature=None):
+    """A token as no library would make it; signature: None signs it as HS256 does, whatever the header says."""
+    signed = b".".join(encode(json.dumps(part).encode()) for part in (header, payload))
+    if signature is None:
+        signature = hmac.digest(SECRET.encode(), signed, "sha256")
+    return b".".join([signed, encode(signature)]).decode()
+
+
+def encode(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def is_good(client, token):
+    """Does the token open the profile? If not, it is 401 in the contract's shape."""
+    answer = client.get("/api/auth/profile", token=token)
+    if answer.status_code == 200:
+        return True
+    refused(answer, 401, "unauthorized")
+    return False
+
+
+# What is issued
+
+
+def test_a_token_is_HS256_with_the_claims_userId_iat_exp_for_7_days(client):
+    before = int(time.time())
+    user_id = client.post("/api/auth/signup", PERSON).json["user"]["id"]
+    token = client.post("/api/auth/login", PERSON).json["token"]
+    assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}
+    found = claims(token)
+    assert found == {"userId": user_id, "iat": found["iat"], "exp": found["iat"] + WEEK}
+    assert before <= found["iat"] <= time.time()
+
+
+def test_a_bookingToken_is_such_a_token_for_one_booking_and_90_days(client):
+    made = book(client)
+    found = claims(made["bookingToken"])
+    assert found == {"bookingId": made["bookingId"], "iat": found["iat"], "exp": found["iat"] + 90 * 86400}
+
+
+@pytest.mark.parametrize("text, seconds", [("90s", 90), ("30m", 1800), ("12h", 43200), ("2w", 14 * 86400)])
+def test_JWT_EXPIRE_sets_how_long_a_token_lasts(environ, request, text, seconds):
+    environ["JWT_EXPIRE"] = text
+    found = claims(signup(request.getfixturevalue("client")))
+    assert found["exp"] - found["iat"] == seconds
+
+
+# What is accepted
+
+
+def test_a_token_that_the_original_issued_under_the_same_secret_is_valid(client, customer):
+    """jsonwebtoken writes other headers and claims in another order, and may have said more."""
+    original = by_hand({"typ": "JWT", "alg": "HS256"}, {"exp": 2**33, "email": "x@y.z", "iat": 1500000000, "userId": 1})
+    assert is_good(client, original)
+
+
+@pytest.mark.parametrize("seconds", [-86400, -60, -1])
+def test_an_expired_token_is_refused(client, customer, seconds):
+    now = int(time.time())
+    assert not is_good(client, sign(fresh(iat=now - WEEK, exp=now + seconds)))
+
+
+def test_a_token_is_good_until_it_expires(client, customer):
+    now = int(time.time())
+    assert is_good(client, sign(fresh(iat=now - WEEK, exp=now + 10)))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_Bearer_in_any_case(client, customer, scheme):
+    assert client.get("/api/auth/profile", headers={"Authorization": f"{scheme} {customer}"}).status_code == 200
+
+
+# What is not
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Basic {}", "Token {}", "JWT {}", "Digest {}", "{}", "Bearer", "Bearer ", "Bearer{}", "Bearer: {}"),
+        *("Bearer {} {}", "Bearer Bearer {}", "Bearer null", "Bearer undefined", "Bearer {},Bearer {}", "\xff {}"),
+    ],
+)
+def test_any_other_scheme_is_refused(client, customer, header):
+    answer = client.get("/api/auth/profile", headers={"Authorization": header.replace("{}", customer)})
+    refused(answer, 401, "unauthorized")
+    answer = client.get("/api/mechanics/", headers={"Authorization": header.replace("{}", customer)})
+    refused(answer, 401, "unauthorized")
+
+
+@pytest.mark.filterwarnings("ignore:The HMAC key")
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+def test_another_algorithm_is_refused_even_with_the_right_secret(client, customer, algorithm):
+    assert not is_good(client, sign(fresh(), algorithm=algorithm))
+
+
+@pytest.mark.parametrize(
+    "algorithm", ["none", "None", "NONE", "", "RS256", "ES256", "PS256", "EdDSA", "hs256", None, 7]
+)
+@pytest.mark.parametrize("signature", [None, b""], ids=["signed", "unsigned"])
+def test_a_token_that_names_another_algorithm_is_refused(client, customer, algorithm, signature):
+    assert is_good(client, by_hand({"typ": "JWT", "alg": "HS256"}, fresh()))
+    assert not is_good(client, by_hand({"typ": "JWT", "alg": algorithm}, fresh(), signature))
+
+
+@pytest.mark.filterwarnings("ignore:The HMAC key")
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384"])
+def test_a_token_under_another_secret_is_refused(client, customer, algorithm):
+    assert not is_good(client, sign(fresh(), FORGED, algorithm))
+    assert not is_good(client, sign(fresh(), FORGED, headers={"kid": "../../dev/null", "jku": "http://127.0.0.1:9/"}))
+
+
+def test_a_token_that_was_changed_is_refused(client, customer):
+    signup(client, "other@example.com")
+    head, _, tail = customer.split(".")
+    for payload in (fresh(2), fresh(exp=2**33)):
+        assert not is_good(client, f"{head}.{encode(json.dumps(payload).encode()).decode()}.{tail}")
+    assert not is_good(client, customer[:-4])
+    assert not is_good(client, f"{head}.{tail}")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"exp": None}, {"iat": None}, {"userId": None}, {"userId": None, "sub": "1"}, {"bookingId": 1}),
+        *({"userId": value} for value in ("1", 1.0, True, 0, -1, [1], {"$gt": 0}, 2**63, 10**400)),
+        *({"exp": value} for value in ("tomorrow", [], True, -1, 0)),
+        *({"iat": value} for value in ("now", [], True, float("nan"))),
+    ],
+    ids=lambda changes: str(changes)[:40],
+)
+def test_a_token_whose_claims_are_not_ours_is_refused(client, customer, changes):
+    assert not is_good(client, by_hand({"typ": "JWT", "alg": "HS256"}, fresh(**changes)))
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "...", "é.é.é", "e30.e30.e30", "null", "A" * 6000, "[" * 3000])
+def test_what_is_no_token_at_all_is_refused(client, token):
+    assert not is_good(client, token)
+
+
+def test_a_cursor_is_no_token(client, customer):
+    book(client, customer)
+    book(client, customer)
+    cursor = client.get("/api/booking/?limit=1", token=customer).json["nextCursor"]
+    assert not is_good(client, cursor)
+
+
+def test_the_token_of_a_deleted_user_is_refused(client, customer, environ):
+    sql(environ["DB_PATH"], "DELETE FROM users")
+    assert not is_good(client, customer)
+    signup(client, "next@example.com")  # and nobody gets the old number
+    assert not is_good(client, customer)
+
+
+def test_a_new_password_ends_every_token_issued_before_it_in_the_same_second_too(client):
+    """Three changes one after the other: most of them fall into one second, and each is told from the next."""
+    tokens = [signup(client, "ann@example.com"), client.post("/api/auth/login", PERSON).json["token"]]
+    for old, new in [("password123", "password456"), ("password456", "password789"), ("password789", "password000")]:
+        assert is_good(client, tokens[-1])
+        body = {"currentPassword": old, "newPassword": new}
+        tokens.append(client.put("/api/auth/profile", body, token=tokens[-1]).json["token"])
+        assert [is_good(client, token) for token in tokens] == [False] * (len(tokens) - 1) + [True]
+    logged_in = client.post("/api/auth/login", {"email": "ann@example.com", "password": "password000"}).json["token"]
+    assert is_good(client, logged_in)
+    assert claims(logged_in)["exp"] - claims(logged_in)["iat"] == WEEK
+
+
+def test_a_new_password_ends_the_tokens_of_the_original_and_nobody_elses(client, customer):
+    other = signup(client, "other@example.com")
+    original = by_hand({"alg": "HS256", "typ": "JWT"}, {"userId": 1, "iat": 1500000000, "exp": 2**33})
+    assert is_good(client, original)
+    body = {"currentPassword": "password123", "newPassword": "password456"}
+    assert client.put("/api/auth/profile", body, token=customer).status_code == 200
+    assert not is_good(client, original)
+    assert is_good(client, other)
+
+
+# Where tokens are looked at
+
+
+@pytest.mark.parametrize("method, path, body, status", OPEN)
+def test_a_bad_token_is_refused_on_open_endpoints_too(client, customer, environ, method, path, body, status):
+    expired = sign(fresh(iat=1500000000, exp=1500000001))
+    for token in ("bad", expired, sign(fresh(), FORGED), sign(fresh(99))):
+        refused(client.call(method, path, body, token=token), 401, "unauthorized")
+    for table in ("bookings", "contact_messages"):
+        assert sql(environ["DB_PATH"], f"SELECT COUNT(*) FROM {table}") == [(0,)]
+    assert client.call(method, path, body, token=customer).status_code == status
+    assert client.call(method, path, body).status_code in (status, 400)  # sign-up: the address is taken by now
+
+
+@pytest.mark.parametrize("path", ["/health", "/", "/nothing", "/api/nothing", "/api", "/api/mechanics/x"])
+@pytest.mark.parametrize("header", ["Bearer bad", "Basic YTpi"])
+def test_health_index_and_unknown_paths_look_at_no_token(client, path, header):
+    with_token = client.get(path, headers={"Authorization": header})
+    assert with_token.status_code == client.get(path).status_code == (200 if path in ("/health", "/") else 404)
+
+
+# A bookingToken
+
+
+@pytest.mark.parametrize("method, path, body", CLOSED)
+def test_a_bookingToken_is_not_a_user(client, method, path, body):
+    refused(client.call(method, path, body, token=book(client)["bookingToken"]), 401, "unauthorized")
+    refused(client.call(method, path, body), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("method, path, body, status", OPEN)
+def test_on_open_endpoints_the_holder_of_a_bookingToken_is_a_guest(client, customer, method, path, body, status):
+    answer = client.call(method, path, body, token=book(client)["bookingToken"])
+    assert answer.status_code == status
+    assert ("bookingToken" in answer.json) == (path == "/api/booking/")
+
+
+@pytest.mark.parametrize(
+    "method, path, body",
+    [("GET", "", None), ("PUT", "", {"status": "cancelled"}), ("DELETE", "", None), ("POST", "/review", {"rating": 5})],
+)
+def test_a_bookingToken_opens_its_own_booking_only(client, method, path, body):
+    mine, other = book(client), book(client)
+    assert client.get(f"/api/booking/{mine['bookingId']}", token=mine["bookingToken"]).status_code == 200
+    for booking in (other["bookingId"], other["id"], 999):
+        answer = client.call(method, f"/api/booking/{booking}{path}", body, token=mine["bookingToken"])
+        refused(answer, 404, "not_found")
+    refused(client.call(method, f"/api/booking/{other['id']}{path}", body), 401, "unauthorized")
+    assert client.get(f"/api/booking/{other['id']}", token=other["bookingToken"]).json["booking"]["status"] == "pending"
+
+
+def test_a_bookingToken_that_is_expired_or_forged_is_refused(client):
+    made = book(client)
+    good = claims(made["bookingToken"])
+    for token in (sign({**good, "exp": int(time.time()) - 60}), sign(good, FORGED), sign({**good, "bookingId": "1"})):
+        refused(client.get("/api/booking/1", token=token), 401, "unauthorized")
+    assert client.get("/api/booking/1", token=sign(good)).status_code == 200
