@@ -1,16 +1,87 @@
+from pathlib import Path
+
 from mechtech.version import VERSION
+
+# The contract's table of endpoints.
+ENDPOINTS = {
+    ("GET", "/health", "anyone"),
+    ("GET", "/", "anyone"),
+    ("POST", "/api/auth/signup", "anyone"),
+    ("POST", "/api/auth/login", "anyone"),
+    ("GET", "/api/auth/profile", "user"),
+    ("PUT", "/api/auth/profile", "user"),
+    ("POST", "/api/booking", "anyone"),
+    ("GET", "/api/booking", "user"),
+    ("GET", "/api/booking/:id", "owner"),
+    ("PUT", "/api/booking/:id", "owner"),
+    ("DELETE", "/api/booking/:id", "owner"),
+    ("POST", "/api/booking/:id/review", "owner"),
+    ("POST", "/api/contact", "anyone"),
+    ("GET", "/api/contact", "admin"),
+    ("GET", "/api/contact/:id", "admin"),
+    ("PUT", "/api/contact/:id/read", "admin"),
+    ("DELETE", "/api/contact/:id", "admin"),
+    ("GET", "/api/mechanics", "anyone"),
+    ("GET", "/api/mechanics/:id", "anyone"),
+    ("GET", "/api/mechanics/:id/availability", "anyone"),
+    ("POST", "/api/mechanics", "admin"),
+    ("PUT", "/api/mechanics/:id", "admin"),
+}
 
 
 def test_health_tells_that_the_database_answers(client):
-    answer = client.get("/health")
-    assert answer.status_code == 200
-    assert answer.json == {
-        "status": "OK",
-        "message": "MechTECH is running.",
-        "version": VERSION,
-        "database": "ok",
-    }
+    for path in ("/health", "/health/"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert answer.json == {
+            "status": "OK",
+            "message": "MechTECH is running.",
+            "version": VERSION,
+            "database": "ok",
+        }
 
 
 def test_health_of_a_running_server(server):
     assert server.call("GET", "/health").json["status"] == "OK"
+
+
+def test_health_is_503_while_the_database_is_broken(client, environ, caplog):
+    file = Path(environ["DB_PATH"])
+    file.rename(f"{file}.kept")
+    file.write_bytes(b"This is no database. " * 1000)
+    for _ in range(2):
+        answer = client.get("/health")
+        assert answer.status_code == 503
+        assert answer.json["status"] == "ERROR"
+        assert answer.json["database"] != "ok"
+        assert answer.json["version"] == VERSION
+        assert answer.json["error"] == "unavailable"
+        assert answer.json["requestId"] == answer.headers["X-Request-ID"]
+        assert int(answer.headers["Retry-After"]) > 0
+        assert "not a database" not in answer.text  # the cause is in the log
+    assert "not a database" in caplog.text
+    Path(f"{file}.kept").replace(file)
+    assert client.get("/health").json["status"] == "OK"
+
+
+def test_the_index_lists_every_endpoint_and_who_may_call_it(client):
+    answer = client.get("/")
+    assert answer.status_code == 200
+    assert set(answer.json) == {"name", "version", "endpoints"}
+    assert answer.json["name"] == "MechTECH"
+    assert answer.json["version"] == VERSION
+    listed = [(entry["method"], entry["path"].rstrip("/") or "/", entry["who"]) for entry in answer.json["endpoints"]]
+    assert len(listed) == len(ENDPOINTS)
+    assert set(listed) == ENDPOINTS
+
+
+def test_health_and_index_are_free(environ, request):
+    environ["RATE_LIMIT"] = "1 per hour"
+    client = request.getfixturevalue("client")
+    for path in ("/health", "/", "/health", "/"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert not [name for name, _ in answer.headers if name.startswith("X-RateLimit")]
+    assert client.get("/api/mechanics/").status_code == 200
+    assert client.get("/api/mechanics/").status_code == 429
+    assert client.get("/health").status_code == 200
