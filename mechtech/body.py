@@ -4,6 +4,7 @@ import json
 from functools import wraps
 
 from flask import request
+from marshmallow import missing
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
 from mechtech.schemas.fields import RETRY_KEY
@@ -21,7 +22,7 @@ def takes(schema):
         def validated(*args, **kwargs):
             data = json_object()
             if retryable:  # the key is validated with the body, so that all that is wrong is told at once
-                data[RETRY_KEY] = request.headers.get(RETRY_KEY)
+                data[RETRY_KEY] = request.headers.get(RETRY_KEY, missing)
             return view(*args, fields=_load(loader, data), **kwargs)
 
         return validated
@@ -47,11 +48,17 @@ def raw() -> bytes:
     """The body, read once. A chunked one is cut silently at Flask's own limit, so the limit is kept here."""
     environ = request.environ
     if "mechtech.body" not in environ:
-        if (request.content_length or 0) > LIMIT:
+        length = request.content_length or 0
+        if length > LIMIT:
             raise PayloadTooLarge
-        body = environ["wsgi.input"].read(LIMIT + 1)
+        try:
+            body = environ["wsgi.input"].read(LIMIT + 1)
+        except Exception:  # broken chunks, a client that is gone: each server has errors of its own for it
+            raise InvalidJSON from None
         if len(body) > LIMIT:
             raise PayloadTooLarge
+        if len(body) < length:
+            raise InvalidJSON
         environ["mechtech.body"] = body
     return environ["mechtech.body"]
 

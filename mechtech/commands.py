@@ -17,17 +17,15 @@ SEED = Path(__file__).parent.parent / "seed.sql"
 
 def init_app(app: Flask) -> None:
     for command in (init_db, seed, create_admin, reset_password):
-        app.cli.add_command(command)
+        app.cli.command()(command)
 
 
-@click.command()
 def init_db():
     """Make the tables that are missing."""
     get_db().make()
     click.echo(f"The tables are there: {get_db().path}")
 
 
-@click.command()
 @click.option("--if-new", is_flag=True, help="Only into a database without users and bookings.")
 def seed(if_new):
     """Add the sample data; a second time adds nothing."""
@@ -37,7 +35,6 @@ def seed(if_new):
     click.echo("The sample data is added." if added else "Nothing added: the data is there already.")
 
 
-@click.command()
 @click.argument("email")
 @click.option("--name", default="Administrator", show_default=True)
 def create_admin(email, name):
@@ -58,7 +55,6 @@ def create_admin(email, name):
     click.echo(f"{account['email']} is a new admin.")
 
 
-@click.command()
 @click.argument("email")
 def reset_password(email):
     """Give a user a new password; their tokens end."""

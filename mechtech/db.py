@@ -94,20 +94,23 @@ class Database:
 
     def make(self) -> None:
         """Make the file and its tables where they are missing; several processes may do it at once."""
-        deadline = time.monotonic() + BUSY_SECONDS
-        connection = self._connect("rwc", timeout=0)
+        _patiently(time.monotonic() + BUSY_SECONDS, self._make)
+        self._made = True
+
+    def _make(self) -> None:
+        connection = self._connect("rwc")
         try:
-            _patiently(deadline, connection.execute, "PRAGMA journal_mode = WAL")
-            script = f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            _patiently(deadline, connection.executescript, script)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            )
         finally:
             connection.close()
-        self._made = True
 
     def _take_reader(self) -> Connection:
         connection = self._readers.get()
         try:
-            return self._current(connection, BUSY_SECONDS)
+            return self._current(connection)
         except BaseException:
             self._readers.put(connection)
             raise
@@ -119,15 +122,18 @@ class Database:
         if not self._writer_lock.acquire(timeout=BUSY_SECONDS):
             raise _failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy")
         try:
-            self._writer = self._current(self._writer, 0)
-            yield self._writer, deadline
+            connection = self._current(self._writer)
+            if connection is not self._writer:
+                connection.execute("PRAGMA busy_timeout = 0")  # _patiently() waits better
+                self._writer = connection
+            yield connection, deadline
         except sqlite3.Error:
             self._proved = 0.0
             raise
         finally:
             self._writer_lock.release()
 
-    def _current(self, connection: Connection | None, timeout: float) -> Connection:
+    def _current(self, connection: Connection | None) -> Connection:
         """The connection itself, or a new one if the file was replaced or written to since.
 
         SQLite goes on with a file that was replaced or overwritten beneath it, and what it acknowledges then is lost.
@@ -140,7 +146,7 @@ class Database:
         if not self._made:
             self.make()
             stamp = self._stamp()
-        fresh = self._connect("rw", timeout)
+        fresh = self._connect("rw")
         fresh.stamp = stamp
         if connection is not None:
             connection.close()
@@ -153,11 +159,11 @@ class Database:
             return None
         return stat.st_ino, stat.st_mtime_ns
 
-    def _connect(self, mode: str, timeout: float) -> Connection:
+    def _connect(self, mode: str) -> Connection:
         connection = sqlite3.connect(
             f"file:{quote(str(Path(self.path).absolute()))}?mode={mode}",
             uri=True,
-            timeout=timeout,
+            timeout=BUSY_SECONDS,
             isolation_level=None,  # a transaction begins and ends where the code says so
             check_same_thread=False,  # one thread at a time, but not always the same
             factory=Connection,

@@ -47,8 +47,9 @@ def _verified(token: str, secret: str) -> dict:
     ids = [claims[name] for name in ("userId", "bookingId") if name in claims]
     if len(ids) != 1 or type(ids[0]) is not int or not 0 < ids[0] < 2**63:
         raise ValueError("not one id")
-    if type(claims["iat"]) not in (int, float) or type(claims["exp"]) not in (int, float):
-        raise ValueError("not times")
+    for name in ("iat", "exp"):
+        if type(claims[name]) not in (int, float) or not 0 <= claims[name] < 2**63:
+            raise ValueError(f"{name} is not a time")
     return claims
 
 

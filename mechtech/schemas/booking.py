@@ -1,9 +1,8 @@
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
-from marshmallow import ValidationError, validates_schema
+from marshmallow import ValidationError, missing, validates_schema
 
-from mechtech import clock
 from mechtech.rules import STATUSES
 from mechtech.schemas.fields import (
     Choice,
@@ -43,15 +42,15 @@ class ServiceDate(Field):
         try:
             if not isinstance(value, str) or not ISO_8601.fullmatch(value.strip()):
                 raise ValueError(value)
-            moment = datetime.fromisoformat(value.strip()).replace(tzinfo=UTC)
+            moment = datetime.fromisoformat(value.strip()).replace(tzinfo=None)
         except ValueError:
             raise ValidationError("This must be a date like 2026-01-19, or a time like 2026-01-19T10:30:00Z.") from None
-        return moment.strftime(clock.ISO_8601)
+        return f"{moment.isoformat(timespec='seconds')}Z"
 
 
 class BookingUpdate(Part):
-    status = Choice(STATUSES)
-    mechanic_id = Whole(1, 2**63 - 1, data_key="mechanicId", nullable=True)
+    status = Choice(STATUSES, optional=True, empty=missing)
+    mechanic_id = Whole(1, 2**63 - 1, data_key="mechanicId", optional=True)
     cost = Number(0, 10_000_000, optional=True)
     service_date = ServiceDate(data_key="serviceDate", optional=True)
 
@@ -60,7 +59,7 @@ class BookingUpdate(Part):
         wrong = {}
         if original.get("status") in (None, "") and "mechanicId" not in original:
             wrong["status"] = ["A status or a mechanicId is needed."]
-        if original.get("status") != "completed":
+        if data.get("status") != "completed":
             for name in ("cost", "serviceDate"):
                 if original.get(name) not in (None, ""):
                     wrong[name] = ["This goes only with the status completed."]

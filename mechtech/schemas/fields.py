@@ -44,20 +44,18 @@ class Part(Input):
 class Field(fields.Field):
     """Needed, unless it has a load_default. Each kind of field has its check(value).
 
-    optional: absent, null and empty all load as `empty`. nullable: null is a value too.
+    optional: absent, null and empty all load as `empty`.
     """
 
-    def __init__(self, *, optional=False, empty=None, nullable=False, **kwargs):
+    def __init__(self, *, optional=False, empty=None, **kwargs):
         if optional:
             kwargs = {"load_default": empty, **kwargs}
         super().__init__(**kwargs)
-        self.optional, self.empty, self.nullable = optional, empty, nullable
+        self.optional, self.empty = optional, empty
 
     def deserialize(self, value, attr=None, data=None, **kwargs):
         if self.optional and (value is missing or value is None or value == ""):
             return self.empty
-        if value is None and self.nullable:
-            return None
         if value is None or (value is missing and self.load_default is missing):
             raise ValidationError(NEEDED)
         return self.load_default if value is missing else self.check(value)
@@ -135,9 +133,9 @@ class Choice(Field):
         self.choices = choices
 
     def check(self, value):
-        if not isinstance(value, str) or value not in self.choices:
+        if not isinstance(value, str) or value.strip() not in self.choices:
             raise ValidationError(f"This must be one of {', '.join(self.choices)}.")
-        return value
+        return value.strip()
 
 
 class Number(Field):
@@ -150,12 +148,13 @@ class Number(Field):
             raise ValidationError("This must be a number.")
         if not self.low <= value <= self.high:
             raise ValidationError(f"This must be from {self.low} to {self.high}.")
-        return float(value)
+        return value
 
 
 class Whole(Number):
     def check(self, value):
-        if not super().check(value).is_integer():
+        value = super().check(value)
+        if value != int(value):
             raise ValidationError("This must be a whole number.")
         return int(value)
 
@@ -188,8 +187,10 @@ class Digits(Whole):
 
 
 class IdempotencyKey(Field):
+    """None where the header is not sent; one that is empty is wrong."""
+
     def __init__(self):
-        super().__init__(nullable=True, data_key=RETRY_KEY)
+        super().__init__(load_default=None, data_key=RETRY_KEY)
 
     def check(self, value):
         if not KEY.fullmatch(value):
