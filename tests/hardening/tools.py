@@ -1,0 +1,123 @@
+"""What these tests share: many callers at once, a database seen from outside, and the shape of a refusal."""
+
+import re
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Barrier
+
+from tests.conftest import BOOKING, SECRET
+from tests.server import Server
+
+CODES = {
+    400: {"invalid_json", "validation"},
+    401: {"unauthorized", "invalid_credentials"},
+    403: {"cors_forbidden", "forbidden"},
+    404: {"not_found"},
+    405: {"method_not_allowed"},
+    409: {"conflict"},
+    413: {"payload_too_large"},
+    415: {"unsupported_media_type"},
+    429: {"rate_limited"},
+    500: {"server_error"},
+    503: {"unavailable"},
+}
+# Words of the inside: languages, libraries, tables and places that no answer to a hostile request may name.
+INSIDE = re.compile(
+    r"Traceback|File \"|site-packages|\.py\b|Error:|Exception|gunicorn|werkzeug|flask|marshmallow|sqlite|bcrypt|jwt"
+    r"|python|SELECT |INSERT |UPDATE |tokens_valid_from|mechtech/",
+    re.IGNORECASE,
+)
+
+
+def settings(folder: Path, **environ) -> dict:
+    """The settings of a server whose files are in folder, with four workers unless told otherwise."""
+    return {
+        "DB_PATH": str(folder / "test.db"),
+        "JWT_SECRET": SECRET,
+        "BCRYPT_ROUNDS": "4",
+        "RATE_LIMIT": "1000000 per hour",
+        "WEB_CONCURRENCY": "2",
+        **environ,
+    }
+
+
+@contextmanager
+def running(folder: Path, **environ):
+    """A server whose files are in folder."""
+    with Server(settings(folder, **environ), folder / "server.log") as server:
+        yield server
+
+
+def at_once(count: int, function) -> list:
+    """[function(0), function(1), …], each in a thread of its own, all let go together."""
+    barrier = Barrier(count)
+
+    def run(number):
+        barrier.wait()
+        return function(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def wait_until(condition, seconds: float = 20, every: float = 0.02):
+    """What condition() returns, as soon as it is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(every)
+    raise AssertionError(f"not within {seconds} s: {condition}")
+
+
+def sql(path, statement: str, params=()) -> list[tuple]:
+    """Run a statement on the database file beside the service, as an owner with the sqlite3 tool would."""
+    with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
+        return connection.execute(statement, params).fetchall()
+
+
+def sign_up(server, email: str, admin: bool = False) -> str:
+    """A token of a new account on a running server."""
+    answer = server.call("POST", "/api/auth/signup", {"name": "Some User", "email": email, "password": "password123"})
+    assert answer.status == 201, answer.body
+    if admin:
+        sql(server.environ["DB_PATH"], "UPDATE users SET role = 'admin' WHERE email = ?", (email,))
+    return answer.json["token"]
+
+
+def book(server, mark: str = "", **kwargs):
+    """The answer to a new booking whose description is mark."""
+    return server.call("POST", "/api/booking/", {**BOOKING, "description": mark}, **kwargs)
+
+
+def check_refusal(status: int, headers, body: dict):
+    """An error has the contract's shape and tells nothing of the inside."""
+    assert body["error"] in CODES[status], (status, body)
+    allowed = {"error", "message", "requestId"} | ({"fields"} if status in (400, 401) else set())
+    assert set(body) <= allowed, body
+    assert (body["error"] == "validation") <= bool(body.get("fields")), body
+    assert body["message"] and isinstance(body["message"], str)
+    assert body["requestId"] == headers["X-Request-ID"]
+    assert not INSIDE.search(f"{body['message']}{body.get('fields')}"), body
+
+
+def check_database(path):
+    """Whole, and nothing half-written: what one transaction writes to several tables is there in all of them."""
+    assert sql(path, "PRAGMA integrity_check") == [("ok",)]
+    assert sql(path, "PRAGMA foreign_key_check") == []
+    steps = """
+        SELECT bookings.id
+        FROM bookings
+        LEFT JOIN booking_history AS step ON booking_id = bookings.id
+        GROUP BY bookings.id
+        HAVING COUNT(step) = 0 OR MAX(step) <> COUNT(step)
+            OR (SELECT status FROM booking_history WHERE booking_id = bookings.id ORDER BY step DESC LIMIT 1)
+                <> bookings.status
+            OR (bookings.status = 'completed') <> (
+                SELECT COUNT(*) FROM service_history WHERE booking_id = bookings.id
+            )"""
+    assert sql(path, steps) == []
