@@ -1,0 +1,296 @@
+"""The JSON layer, in front of every endpoint that takes a body, and the order of the layers around it."""
+
+import json
+import socket
+
+import pytest
+
+from mechtech import create_app
+from mechtech.settings import from_environment
+from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, signup
+from tests.server import Server
+
+KIB_64 = 64 * 1024
+SIGNUP = {"name": "Some User", "email": "new@example.com", "password": "password123"}
+TAKING_A_BODY = {
+    "POST /api/auth/signup": SIGNUP,
+    "POST /api/auth/login": {"email": "user@example.com", "password": "password123"},
+    "PUT /api/auth/profile": {"name": "Other Name"},
+    "POST /api/booking/": BOOKING,
+    "PUT /api/booking/1": {"status": "cancelled"},
+    "POST /api/booking/1/review": {"rating": 5},
+    "POST /api/contact/": CONTACT,
+    "POST /api/mechanics/": MECHANIC,
+    "PUT /api/mechanics/1": {"name": "Other Name"},
+}
+NEEDING_A_TOKEN = [name for name in TAKING_A_BODY if "profile" in name or "1" in name or "mechanics" in name]
+every_endpoint = pytest.mark.parametrize("endpoint", TAKING_A_BODY)
+
+NOT_AN_OBJECT = {
+    "empty": b"",
+    "blank": b" \n",
+    "null": b"null",
+    "list": b"[]",
+    "list of an object": b'[{"name": "x"}]',
+    "text": b'"name"',
+    "number": b"5",
+    "true": b"true",
+    "open": b'{"name": "x"',
+    "trailing": b'{"name": "x"} x',
+    "two": b"{}{}",
+    "single quotes": b"{'name': 'x'}",
+    "last comma": b'{"name": "x",}',
+    "comment": b'{"name": "x" /* y */}',
+    "bare name": b"{name: 1}",
+    "leading zero": b'{"a": 01}',
+    "NaN": b'{"a": NaN}',
+    "Infinity": b'{"a": Infinity}',
+    "-Infinity": b'{"a": -Infinity}',
+    "nested NaN": b'{"a": [{"b": NaN}]}',
+    "a name twice": b'{"name": "x", "name": "y"}',
+    "a nested name twice": b'{"a": {"b": 1, "b": 2}}',
+    "control character": b'{"name": "a\x00b"}',
+    "line break in text": b'{"name": "a\nb"}',
+    "bad escape": b'{"name": "\\x41"}',
+    "30,000 brackets": b"[" * 30_000,
+    "10,000 brackets closed": b'{"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+    "10,000 objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "60,000 digits": b'{"a": ' + b"9" * 60_000 + b"}",
+    "UTF-16": json.dumps(BOOKING).encode("utf-16"),
+    "UTF-16 without a mark": json.dumps(BOOKING).encode("utf-16-le"),
+    "UTF-32": json.dumps(BOOKING).encode("utf-32"),
+    "byte order mark": b"\xef\xbb\xbf{}",
+    "Latin-1": '{"name": "José"}'.encode("latin-1"),
+    "overlong UTF-8": b'{"name": "\xc0\xaf"}',
+    "surrogate as UTF-8": b'{"name": "\xed\xa0\x80"}',
+    "form": b"name=x&email=y",
+    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
+}
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory):
+    """A client of an app for all that is refused."""
+    path = tmp_path_factory.mktemp("standing") / "test.db"
+    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
+    client = Api(create_app(from_environment(environ)).test_client())
+    signup(client)
+    book(client)
+    return client
+
+
+def send(client, endpoint, data, content_type="application/json", **kwargs):
+    method, path = endpoint.split()
+    return client.call(method, path, data=data, content_type=content_type, **kwargs)
+
+
+def assert_refused(answer, status, code):
+    assert (answer.status_code, answer.json["error"]) == (status, code), answer.text
+
+
+# --- What is no JSON object
+
+
+@every_endpoint
+def test_a_body_that_is_no_json_object_is_400_before_anybody_asks_who_sent_it(standing, endpoint):
+    seen = {name: send(standing, endpoint, data) for name, data in NOT_AN_OBJECT.items()}
+    codes = {name: (answer.status_code, answer.json["error"]) for name, answer in seen.items()}
+    assert codes == dict.fromkeys(NOT_AN_OBJECT, (400, "invalid_json"))
+    assert not any("fields" in answer.json for answer in seen.values())
+
+
+@every_endpoint
+def test_a_missing_body_is_400(standing, endpoint):
+    method, path = endpoint.split()
+    assert_refused(standing.call(method, path), 400, "invalid_json")
+
+
+@every_endpoint
+def test_an_empty_object_is_json(standing, endpoint):
+    answer = send(standing, endpoint, b"{}")
+    assert answer.json["error"] in ("validation", "unauthorized")  # a profile may be updated with nothing
+
+
+@every_endpoint
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json"),
+        *("application/jsonx", "application/xml", "*/*", "json", "", None),
+    ],
+)
+def test_another_content_type_is_415(standing, endpoint, content_type):
+    data = json.dumps(TAKING_A_BODY[endpoint]).encode()
+    assert_refused(send(standing, endpoint, data, content_type), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json;charset=UTF-8", "Application/JSON", "application/json ; x=y"]
+)
+def test_the_content_type_may_have_parameters_and_any_case(client, content_type):
+    assert send(client, "POST /api/booking/", json.dumps(BOOKING), content_type).status_code == 201
+
+
+@every_endpoint
+def test_a_body_is_64_kib_at_most(standing, endpoint):
+    assert_refused(send(standing, endpoint, b"{}".ljust(KIB_64 + 1)), 413, "payload_too_large")
+    assert send(standing, endpoint, b"{}".ljust(KIB_64)).json["error"] in ("validation", "unauthorized")
+
+
+def test_a_body_of_64_kib_is_taken(client):
+    assert send(client, "POST /api/booking/", json.dumps(BOOKING).ljust(KIB_64)).status_code == 201
+
+
+# --- What JSON can say and fields cannot
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e999999", "9" * 400, "-" + "9" * 4000, "0.1e-99999999999"])
+@pytest.mark.parametrize("field", ["latitude", "name", "phone", "unknown"])
+def test_numbers_beyond_all_bounds_are_no_500(standing, number, field):
+    body = {name: value for name, value in BOOKING.items() if name != field}
+    data = json.dumps(body)[:-1] + f', "{field}": {number}}}'
+    answer = send(standing, "POST /api/booking/", data)
+    assert answer.status_code == (201 if field == "unknown" or (field, number[0]) == ("latitude", "0") else 400)
+    assert answer.json.get("error") in (None, "validation", "invalid_json")
+
+
+@pytest.mark.parametrize(
+    "field", ["name", "email", "phone", "vehicleType", "brand", "model", "service_type", "description", "location"]
+)
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\udc00\ud800"])
+def test_lone_surrogates_are_refused(standing, field, text):
+    answer = send(standing, "POST /api/booking/", json.dumps({**BOOKING, field: text}))
+    assert_refused(answer, 400, "validation")
+    assert answer.json["fields"].keys() == {field}
+
+
+def test_a_pair_of_surrogates_is_a_character(client):
+    made = send(client, "POST /api/booking/", json.dumps({**BOOKING, "name": "Jo \U0001f697"})).json
+    assert client.get("/api/booking/1", token=made["bookingToken"]).json["booking"]["name"] == "Jo \U0001f697"
+
+
+@pytest.mark.parametrize("endpoint", ["POST /api/auth/signup", "POST /api/auth/login"])
+def test_a_password_of_lone_surrogates_is_refused(standing, endpoint):
+    answer = send(standing, endpoint, json.dumps({**TAKING_A_BODY[endpoint], "password": "\ud800" * 8}))
+    assert_refused(answer, 400, "validation")
+    assert answer.json["fields"].keys() == {"password"}
+
+
+@pytest.mark.parametrize("name", ["\ud800", "", "\0", "a" * 60_000, "__proto__", "fields", "password"])
+def test_unknown_names_are_ignored_whatever_they_are(client, name):
+    assert send(client, "POST /api/contact/", json.dumps({**CONTACT, name: {"deep": [1, None]}})).status_code == 201
+
+
+@every_endpoint
+def test_unknown_fields_are_ignored(client, admin, endpoint):
+    signup(client)
+    book(client, admin)
+    if "review" in endpoint:
+        complete(client, admin, 1)
+    client.post("/api/mechanics/", MECHANIC, token=admin)
+    body = {**TAKING_A_BODY[endpoint], "unknown": 1, "role": "admin", "verifiedBy": None, "id": 99}
+    if endpoint == "POST /api/mechanics/":
+        body["email"] = "second@garage.example"
+    answer = send(client, endpoint, json.dumps(body), token=admin)
+    assert answer.status_code in (200, 201), answer.text
+
+
+def test_a_role_cannot_be_signed_up_for(client):
+    answer = client.post("/api/auth/signup", {**SIGNUP, "role": "admin"})
+    assert answer.json["user"]["role"] == "customer"
+
+
+def test_strings_are_trimmed_but_passwords_never(client):
+    answer = client.post("/api/auth/signup", {"name": " A B ", "email": "\ta@b.example\n", "password": " password "})
+    assert answer.status_code == 201
+    assert (answer.json["user"]["name"], answer.json["user"]["email"]) == ("A B", "a@b.example")
+    login = {"email": " a@b.example ", "password": " password "}
+    assert client.post("/api/auth/login", login).status_code == 200
+    assert client.post("/api/auth/login", {**login, "password": "password"}).status_code == 401
+
+
+# --- The order of the layers
+
+
+@every_endpoint
+def test_validation_comes_before_authorization(standing, endpoint):
+    bad = {"name": 5, "email": 5, "status": 5, "rating": 0, "verified": 5, "newPassword": "short"}
+    for token in (None, "bad"):
+        assert_refused(send(standing, endpoint, json.dumps(bad), token=token), 400, "validation")
+
+
+@pytest.mark.parametrize("path", ["/api/booking/", "/api/contact/", "/api/mechanics/"])
+def test_the_validation_of_a_query_comes_before_authorization(standing, path):
+    for token in (None, "bad"):
+        assert_refused(standing.get(f"{path}?limit=0", token=token), 400, "validation")
+
+
+@pytest.mark.parametrize("endpoint", NEEDING_A_TOKEN)
+def test_authorization_comes_after_a_good_body(standing, endpoint):
+    data = json.dumps(TAKING_A_BODY[endpoint])
+    assert_refused(send(standing, endpoint, data), 401, "unauthorized")
+
+
+@every_endpoint
+def test_a_bad_token_is_401_with_a_good_body_on_open_endpoints_too(standing, endpoint):
+    answer = send(standing, endpoint, json.dumps(TAKING_A_BODY[endpoint]), token="bad")
+    assert_refused(answer, 401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_each_layer_answers_before_the_next(environ, request):
+    environ["RATE_LIMIT"] = "6 per hour"
+    client = request.getfixturevalue("client")
+    evil = {"headers": {"Origin": "https://evil.example"}}
+    path = "PUT /api/auth/profile"
+    assert_refused(send(client, path, b"{", token="bad"), 400, "invalid_json")
+    assert_refused(send(client, path, b"{", "text/plain", token="bad"), 415, "unsupported_media_type")
+    assert_refused(send(client, path, b'{"name": 5}', token="bad"), 400, "validation")
+    assert_refused(send(client, path, b"{}", token="bad"), 401, "unauthorized")
+    assert_refused(send(client, "PUT /api/nowhere", b"{", token="bad"), 404, "not_found")
+    assert_refused(send(client, "PATCH /api/auth/profile", b"{", token="bad"), 405, "method_not_allowed")
+    for endpoint in (path, "PUT /api/nowhere", "PATCH /api/auth/profile"):
+        assert_refused(send(client, endpoint, b"{", token="bad"), 429, "rate_limited")
+        assert_refused(send(client, endpoint, b"{", token="bad", **evil), 403, "cors_forbidden")
+
+
+# --- Bodies on the wire
+
+
+@pytest.fixture(scope="module")
+def wire(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wire")
+    environ = {"DB_PATH": str(folder / "test.db"), "JWT_SECRET": SECRET, "RATE_LIMIT": "1000000 per hour"}
+    with Server({**environ, "WEB_CONCURRENCY": "1"}, folder / "server.log") as running:
+        yield running
+
+
+def chunked(data, size=8_000):
+    return iter([data[start : start + size] for start in range(0, len(data), size)])
+
+
+@pytest.mark.parametrize(
+    ("size", "status"), [(1_000, 201), (KIB_64 - 1, 201), (KIB_64, 201), (KIB_64 + 1, 413), (2 * KIB_64, 413)]
+)
+@pytest.mark.parametrize("framing", ["chunked", "with a length"])
+def test_a_body_over_64_kib_is_413_however_it_is_framed(wire, size, status, framing):
+    data = json.dumps(BOOKING).encode().ljust(size)
+    body = chunked(data) if framing == "chunked" else data
+    answer = wire.call("POST", "/api/booking/", body=body, headers={"Content-Type": "application/json"})
+    assert answer.status == status
+    if status == 413:
+        assert answer.json["error"] == "payload_too_large"
+    assert wire.call("GET", "/health").status == 200
+
+
+def test_a_length_over_64_kib_is_413_without_waiting_for_the_body(wire):
+    with socket.create_connection(("127.0.0.1", wire.port), timeout=10) as connection:
+        head = f"Host: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {10**9}\r\n\r\n"
+        connection.sendall(f"POST /api/booking/ HTTP/1.1\r\n{head}{{".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_chunked_body_that_is_no_json_is_400(wire):
+    headers = {"Content-Type": "application/json"}
+    answer = wire.call("POST", "/api/booking/", body=chunked(b'{"name": '), headers=headers)
+    assert (answer.status, answer.json["error"]) == (400, "invalid_json")
