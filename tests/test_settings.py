@@ -1,0 +1,316 @@
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mechtech import create_app
+from mechtech.settings import SettingError, from_environment, load, read_dotenv
+from tests.conftest import SECRET, Api, signup
+from tests.server import ROOT, Server
+
+DEFAULTS = {
+    "env": "development",
+    "production": False,
+    "host": "127.0.0.1",
+    "port": 3000,
+    "db_path": "mechtech.db",
+    "jwt_expire": 7 * 86400,
+    "rate": (100, 15 * 60),
+    "rate_limit_storage": None,
+    "cors_origins": None,  # every port of localhost, and null
+    "trusted_proxies": 0,
+    "mechanic_capacity": 5,
+    "bcrypt_rounds": 10,
+    "web_concurrency": max(2, os.cpu_count()),
+}
+IN_PRODUCTION = {"env": "production", "production": True, "rate": (1000, 3600), "cors_origins": ()}
+NAMES = {
+    *("MECHTECH_ENV", "HOST", "PORT", "DB_PATH", "JWT_SECRET", "JWT_EXPIRE", "RATE_LIMIT", "RATE_LIMIT_STORAGE"),
+    *("CORS_ORIGINS", "TRUSTED_PROXIES", "MECHANIC_CAPACITY", "BCRYPT_ROUNDS", "WEB_CONCURRENCY"),
+}
+PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"
+NOT_UTF_8 = "\udcff" * 40  # as Python reads such bytes from the environment
+WRONG = {
+    "MECHTECH_ENV": ["prod", "Production", "test"],
+    "HOST": ["999.1.1.1", "not a host", "192.0.2.1", "http://127.0.0.1"],
+    "PORT": ["0", "65536", "-1", "3000.5", "many", "٣٠٠٠", "1e3", "0x50"],
+    "DB_PATH": ["/no/such/folder/mechtech.db", "/"],
+    "JWT_SECRET": [PEM, NOT_UTF_8],
+    "JWT_EXPIRE": ["7", "d", "0d", "-7d", "1.5h", "forever", "9999999999d", "7y"],
+    "RATE_LIMIT": ["100", "lots", "0 per hour", "-1 per hour", "100 per fortnight", "100 per 0 minutes"],
+    "RATE_LIMIT_STORAGE": ["nonsense", "nosuch://host", "redis"],
+    "CORS_ORIGINS": ["*", "https://*.mechtech.com", "mechtech.com", "https://mechtech.com/", "ftp://mechtech.com"],
+    "TRUSTED_PROXIES": ["-1", "one", "1.5", "true", "127.0.0.1"],
+    "MECHANIC_CAPACITY": ["0", "-1", "many", "5.5"],
+    "BCRYPT_ROUNDS": ["3", "32", "ten"],
+    "WEB_CONCURRENCY": ["0", "-1", "many"],
+}
+WRONG["RATE_LIMIT"] += ["100 per minute; 5 per second", "100 per minute, 5 per second"]
+WRONG["CORS_ORIGINS"] += [
+    "https://ok.example,nonsense",
+    "https://a.example https://b.example",
+    "https://a.example:port",
+]
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path, monkeypatch):
+    """Defaults are relative to the folder at work, and the shell that runs the tests may have settings too."""
+    monkeypatch.chdir(tmp_path)
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def pairs(table):
+    return [pytest.param(name, text, id=f"{name}-{ascii(text)[:30]}") for name in table for text in table[name]]
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def shown(settings):
+    found = {name: getattr(settings, name) for name in DEFAULTS if name != "rate"}
+    return {**found, "rate": (settings.rate_limit.amount, settings.rate_limit.get_expiry())}
+
+
+# Values
+
+
+def test_the_defaults_of_development():
+    assert shown(from_environment({})) == DEFAULTS
+
+
+def test_the_defaults_of_production():
+    settings = from_environment({"MECHTECH_ENV": "production", "JWT_SECRET": SECRET})
+    assert shown(settings) == {**DEFAULTS, **IN_PRODUCTION}
+    assert settings.jwt_secret == SECRET
+
+
+def test_an_empty_setting_is_the_default():
+    assert shown(from_environment(dict.fromkeys(NAMES, ""))) == DEFAULTS
+    assert shown(from_environment(dict.fromkeys(NAMES, "  "))) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    "name, text, attribute, value",
+    [
+        ("MECHTECH_ENV", "development", "env", "development"),
+        ("HOST", "0.0.0.0", "host", "0.0.0.0"),
+        ("HOST", "localhost", "host", "localhost"),
+        *(("PORT", text, "port", int(text)) for text in ("1", "8000", "65535")),
+        ("DB_PATH", "other.db", "db_path", "other.db"),
+        ("DB_PATH", "../other name.db", "db_path", "../other name.db"),
+        ("JWT_EXPIRE", "1s", "jwt_expire", 1),
+        ("JWT_EXPIRE", "15m", "jwt_expire", 900),
+        ("JWT_EXPIRE", "24h", "jwt_expire", 86400),
+        ("JWT_EXPIRE", "30d", "jwt_expire", 30 * 86400),
+        ("RATE_LIMIT", "1 per day", "rate", (1, 86400)),
+        ("RATE_LIMIT", "20/minute", "rate", (20, 60)),
+        ("RATE_LIMIT_STORAGE", "redis://127.0.0.1:9/0", "rate_limit_storage", "redis://127.0.0.1:9/0"),
+        ("CORS_ORIGINS", "https://mechtech.com", "cors_origins", ("https://mechtech.com",)),
+        ("CORS_ORIGINS", "https://a.example, http://b.example:8080 ,", "cors_origins", None),
+        ("CORS_ORIGINS", "null", "cors_origins", ("null",)),
+        *(("TRUSTED_PROXIES", text, "trusted_proxies", int(text)) for text in ("0", "1", "3")),
+        *(("MECHANIC_CAPACITY", text, "mechanic_capacity", int(text)) for text in ("1", "50")),
+        *(("BCRYPT_ROUNDS", text, "bcrypt_rounds", int(text)) for text in ("4", "14")),
+        *(("WEB_CONCURRENCY", text, "web_concurrency", int(text)) for text in ("1", "16")),
+    ],
+)
+def test_a_setting_is_read(name, text, attribute, value):
+    if value is None:
+        value = ("https://a.example", "http://b.example:8080")
+    assert shown(from_environment({name: text})) == {**DEFAULTS, attribute: value}
+
+
+@pytest.mark.parametrize("name, text", pairs(WRONG))
+def test_a_wrong_setting_is_refused_by_name(name, text):
+    with pytest.raises(SettingError, match=rf"\A{name} .*\Z"):  # no dot matches a line's end
+        from_environment({name: text})
+
+
+@pytest.mark.parametrize("env, limit", [("development", "100"), ("production", "1000")])
+def test_the_limit_of_requests_is_the_environments(env, limit):
+    app = create_app(from_environment({"MECHTECH_ENV": env, "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4"}))
+    assert app.test_client().get("/api/mechanics/").headers["X-RateLimit-Limit"] == limit
+
+
+# The start
+
+
+@pytest.mark.parametrize("name, text", pairs({name: texts[:1] for name, texts in WRONG.items()}))
+def test_a_wrong_setting_stops_gunicorn_with_one_line_that_names_it(environ, tmp_path, name, text):
+    assert name in line_of_a_refused_start({**environ, name: text}, tmp_path)
+
+
+def test_gunicorn_does_not_start_in_production_without_a_secret(environ, tmp_path):
+    environ = {**environ, "MECHTECH_ENV": "production", "JWT_SECRET": ""}
+    assert "JWT_SECRET" in line_of_a_refused_start(environ, tmp_path)
+
+
+def line_of_a_refused_start(environ, tmp_path):
+    server = Server(environ, tmp_path / "log")
+    server.environ.update(environ)  # it has a HOST and a PORT of its own
+    try:
+        server.start(wait=False)
+        assert server.process.wait(10) != 0
+    finally:
+        server.kill()
+    (line,) = server.log.read_text().splitlines()
+    return line
+
+
+def test_gunicorn_itself_refuses_a_number_of_workers_that_is_none(environ):
+    """It reads WEB_CONCURRENCY when it is imported, before anything of ours, and its traceback names it. From .env,
+    which gunicorn does not read, the answer is ours."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+    environ = {**environ, "PATH": os.environ["PATH"], "WEB_CONCURRENCY": "many"}
+    result = subprocess.run(gunicorn, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=10)
+    assert result.returncode != 0
+    assert "WEB_CONCURRENCY" in result.stderr
+
+
+def test_a_wrong_secret_is_not_told(tmp_path):
+    for secret in ("too-short-a-secret", PEM, NOT_UTF_8):
+        with pytest.raises(SettingError) as caught:
+            from_environment({"MECHTECH_ENV": "production", "JWT_SECRET": secret})
+        assert secret not in str(caught.value)
+        assert "MFkw" not in str(caught.value)
+
+
+# .env
+
+
+def test_dotenv_is_read_and_the_environment_wins(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("PORT=8000\nMECHANIC_CAPACITY=7\n")
+    monkeypatch.setenv("PORT", "9000")
+    assert shown(load()) == {**DEFAULTS, "port": 9000, "mechanic_capacity": 7}
+    monkeypatch.delenv("PORT")
+    assert load().port == 8000
+    (tmp_path / ".env").unlink()
+    assert shown(load()) == DEFAULTS
+
+
+def test_dotenv_is_written_as_people_write_it(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text(
+        "# a comment = of no meaning\n\n"
+        "PORT=8000\n"
+        "  HOST = 0.0.0.0  \n"
+        'RATE_LIMIT="7 per hour"\n'
+        "JWT_SECRET='a=b#c \"d\" '\n"
+        "export BCRYPT_ROUNDS=4\n"
+        "#WEB_CONCURRENCY=9\n"
+        "a line of no meaning\n"
+    )
+    assert read_dotenv(file) == {
+        "PORT": "8000",
+        "HOST": "0.0.0.0",
+        "RATE_LIMIT": "7 per hour",
+        "JWT_SECRET": 'a=b#c "d" ',
+        "BCRYPT_ROUNDS": "4",
+    }
+
+
+def test_a_dotenv_that_was_written_on_windows_is_read_from_its_first_line(tmp_path):
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfMECHTECH_ENV=production\r\nJWT_SECRET=" + SECRET.encode() + b"\r\n")
+    settings = load()
+    assert (settings.env, settings.jwt_secret) == ("production", SECRET)
+
+
+def test_the_example_of_a_dotenv_lists_every_setting_with_its_default(tmp_path):
+    lines = [line.removeprefix("#") for line in (ROOT / ".env.example").read_text().splitlines()]
+    settings = [line for line in lines if re.match(r"[A-Z_]+=", line)]
+    assert {line.split("=")[0] for line in settings} == NAMES
+    (tmp_path / ".env").write_text("\n".join(settings))
+    assert shown(load()) == DEFAULTS
+
+
+def test_gunicorn_reads_dotenv_beneath_its_environment(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("gunicorn.conf.py", "wsgi.py", "mechtech", "schema.sql"):
+        (project / name).symlink_to(ROOT / name)
+    dotenv = 'PORT=1\nDB_PATH=of-dotenv.db\nRATE_LIMIT="7 per hour"\nWEB_CONCURRENCY=3\nBCRYPT_ROUNDS=12\n'
+    (project / ".env").write_text(dotenv)
+    monkeypatch.setattr("tests.server.ROOT", project)
+    with Server({"BCRYPT_ROUNDS": "4"}, tmp_path / "log") as server:  # and a PORT of its own
+        wait_until(lambda: len(server.workers()) == 3)
+        assert server.call("GET", "/api/mechanics/").headers["X-RateLimit-Limit"] == "7"
+        body = {"name": "Ann", "email": "ann@example.com", "password": "password123"}
+        assert server.call("POST", "/api/auth/signup", body).status == 201
+    assert (project / "of-dotenv.db").is_file()
+    assert b"$2b$04$" in (project / "of-dotenv.db").read_bytes() + (project / "of-dotenv.db-wal").read_bytes()
+
+
+# The secret
+
+
+def test_production_needs_a_secret_of_32_bytes():
+    for secret in ("s" * 32, "é" * 16, "s" * 500):
+        assert from_environment({"MECHTECH_ENV": "production", "JWT_SECRET": secret}).jwt_secret == secret
+    for secret in ("", "   ", "s" * 31, "é" * 15 + "s"):
+        with pytest.raises(SettingError, match="JWT_SECRET"):
+            from_environment({"MECHTECH_ENV": "production", "JWT_SECRET": secret})
+
+
+def test_production_does_not_take_the_secret_of_development(tmp_path):
+    from_environment({})
+    with pytest.raises(SettingError, match="JWT_SECRET"):
+        from_environment({"MECHTECH_ENV": "production"})
+
+
+@pytest.mark.filterwarnings("ignore:The HMAC key")
+def test_development_takes_a_short_secret():
+    assert from_environment({"JWT_SECRET": "short"}).jwt_secret == "short"
+
+
+def test_the_secret_of_development_is_made_once_and_kept(tmp_path):
+    (tmp_path / "other").mkdir()
+    secret = from_environment({}).jwt_secret
+    assert len(secret) >= 32
+    assert from_environment({}).jwt_secret == secret
+    assert from_environment({"DB_PATH": "other/mechtech.db"}).jwt_secret != secret
+    (file,) = [file for file in Path().iterdir() if file.is_file() and secret in file.read_text()]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_tokens_of_development_are_good_after_a_restart(environ, tmp_path):
+    """In every worker too: one signs, another reads."""
+    del environ["JWT_SECRET"]
+    token = signup(Api(create_app(from_environment(environ)).test_client()))
+    with Server({**environ, "WEB_CONCURRENCY": "2"}, tmp_path / "log") as server:
+        assert {server.call("GET", "/api/auth/profile", token=token).status for _ in range(8)} == {200}
+
+
+def test_processes_that_start_at_once_make_one_secret(tmp_path):
+    code = (
+        "import sys\n"
+        "from mechtech.settings import from_environment\n"
+        "print('ready', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    print(from_environment({'DB_PATH': line.strip()}).jwt_secret, flush=True)\n"
+    )
+    start = {"cwd": ROOT, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    processes = [subprocess.Popen([sys.executable, "-c", code], **start) for _ in range(6)]
+    try:
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 6
+        for number in range(20):
+            for process in processes:
+                process.stdin.write(f"{tmp_path}/{number}.db\n")
+            secrets = {process.stdout.readline() for process in processes}
+            assert len(secrets) == 1
+            assert len(secrets.pop().strip()) >= 32
+        assert len(list(tmp_path.iterdir())) == 20  # nothing left behind
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
