@@ -124,9 +124,9 @@ with tempfile.NamedTemporaryFile() as probe:
         AILMENTS.append(immutable)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("sick")) as server:
+@pytest.fixture
+def server(tmp_path):
+    with running(tmp_path) as server:
         server.acknowledged = set()
         yield server
 
