@@ -3,7 +3,7 @@ import re
 import bcrypt
 import pytest
 
-from tests.answers import refused, sql, wrong_fields
+from tests.answers import lasting_client, refused, sql, wrong_fields
 from tests.conftest import signup
 
 PERSON = {"name": "Ann Driver", "email": "ann@example.com", "password": "password123"}
@@ -48,6 +48,16 @@ def add_user(environ, password_hash, email="old@example.com", name="Old User"):
     return user_id
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory):
+    return lasting_client(tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture(scope="module")
+def lasting_customer(lasting):
+    return signup(lasting, "customer@example.com")
+
+
 # Sign-up
 
 
@@ -77,8 +87,8 @@ def test_signup_takes_a_good_field(client, field, value):
 
 
 @pytest.mark.parametrize("field, value", pairs(BAD))
-def test_signup_names_a_wrong_field(client, field, value):
-    assert wrong_fields(client.post("/api/auth/signup", {**PERSON, field: value})) == {field}
+def test_signup_names_a_wrong_field(lasting, field, value):
+    assert wrong_fields(lasting.post("/api/auth/signup", {**PERSON, field: value})) == {field}
 
 
 @pytest.mark.parametrize("password", GOOD_PASSWORDS)
@@ -90,15 +100,15 @@ def test_a_password_of_8_characters_to_72_bytes_is_taken_as_it_is(client, passwo
 
 
 @pytest.mark.parametrize("password", BAD_PASSWORDS, ids=repr)
-def test_signup_names_a_wrong_password(client, password):
-    assert wrong_fields(client.post("/api/auth/signup", {**PERSON, "password": password})) == {"password"}
+def test_signup_names_a_wrong_password(lasting, password):
+    assert wrong_fields(lasting.post("/api/auth/signup", {**PERSON, "password": password})) == {"password"}
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
 @pytest.mark.parametrize("field", ["name", "email", "password"])
-def test_signup_needs_name_email_and_password(client, field, nothing):
-    assert wrong_fields(client.post("/api/auth/signup", {**PERSON, field: nothing})) == {field}
-    assert wrong_fields(client.post("/api/auth/signup", {k: v for k, v in PERSON.items() if k != field})) == {field}
+def test_signup_needs_name_email_and_password(lasting, field, nothing):
+    assert wrong_fields(lasting.post("/api/auth/signup", {**PERSON, field: nothing})) == {field}
+    assert wrong_fields(lasting.post("/api/auth/signup", {k: v for k, v in PERSON.items() if k != field})) == {field}
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
@@ -106,16 +116,16 @@ def test_signup_needs_no_phone(client, nothing):
     assert client.post("/api/auth/signup", {**PERSON, "phone": nothing}).json["user"]["phone"] is None
 
 
-def test_signup_names_every_wrong_field_at_once(client):
+def test_signup_names_every_wrong_field_at_once(lasting):
     body = {"name": "J", "email": "ann", "password": "short", "confirmPassword": "other", "phone": "1"}
-    assert wrong_fields(client.post("/api/auth/signup", body)) == set(body)
-    assert wrong_fields(client.post("/api/auth/signup", {})) == {"name", "email", "password"}
+    assert wrong_fields(lasting.post("/api/auth/signup", body)) == set(body)
+    assert wrong_fields(lasting.post("/api/auth/signup", {})) == {"name", "email", "password"}
 
 
 @pytest.mark.parametrize("other", ["password124", "password123 ", "PASSWORD123", "", 7])
-def test_confirmPassword_is_equal_to_the_password_if_it_is_sent(client, other):
+def test_confirmPassword_is_equal_to_the_password_if_it_is_sent(lasting, other):
     body = {**PERSON, "confirmPassword": other}
-    assert wrong_fields(client.post("/api/auth/signup", body)) == {"confirmPassword"}
+    assert wrong_fields(lasting.post("/api/auth/signup", body)) == {"confirmPassword"}
 
 
 def test_strings_are_trimmed(client):
@@ -180,17 +190,17 @@ def test_a_password_that_cannot_be_right_is_just_wrong(client, password):
 
 
 @pytest.mark.parametrize("email", [*BAD["email"], *NOTHING])
-def test_login_names_a_wrong_address(client, email):
-    assert wrong_fields(login(client, email)) == {"email"}
+def test_login_names_a_wrong_address(lasting, email):
+    assert wrong_fields(login(lasting, email)) == {"email"}
 
 
 @pytest.mark.parametrize("password", [None, "", 7, True, ["password123"], {}, "password\ud800"], ids=repr)
-def test_login_needs_a_password_of_text(client, password):
-    assert wrong_fields(login(client, password=password)) == {"password"}
+def test_login_needs_a_password_of_text(lasting, password):
+    assert wrong_fields(login(lasting, password=password)) == {"password"}
 
 
-def test_login_names_every_missing_field(client):
-    assert wrong_fields(client.post("/api/auth/login", {})) == {"email", "password"}
+def test_login_names_every_missing_field(lasting):
+    assert wrong_fields(lasting.post("/api/auth/login", {})) == {"email", "password"}
 
 
 # Hashes that were there before
@@ -247,8 +257,8 @@ def test_the_profile_takes_a_good_field(client, customer, field, value):
 
 
 @pytest.mark.parametrize("field, value", [(name, value) for name, value in pairs(BAD) if name != "email"])
-def test_the_profile_names_a_wrong_field(client, customer, field, value):
-    assert wrong_fields(client.put("/api/auth/profile", {field: value}, token=customer)) == {field}
+def test_the_profile_names_a_wrong_field(lasting, lasting_customer, field, value):
+    assert wrong_fields(lasting.put("/api/auth/profile", {field: value}, token=lasting_customer)) == {field}
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
@@ -265,13 +275,13 @@ def test_nobody_changes_their_address_or_role_or_somebody_else(client, customer)
     assert login(client, "customer@example.com", "password123").status_code == 200
 
 
-def test_the_profile_is_for_users(client):
-    refused(client.get("/api/auth/profile"), 401, "unauthorized")
-    refused(client.put("/api/auth/profile", {"name": "Ann"}), 401, "unauthorized")
+def test_the_profile_is_for_users(lasting):
+    refused(lasting.get("/api/auth/profile"), 401, "unauthorized")
+    refused(lasting.put("/api/auth/profile", {"name": "Ann"}), 401, "unauthorized")
 
 
-def test_validation_comes_before_authorization(client):
-    assert wrong_fields(client.put("/api/auth/profile", {"name": 7}, token="bad")) == {"name"}
+def test_validation_comes_before_authorization(lasting):
+    assert wrong_fields(lasting.put("/api/auth/profile", {"name": 7}, token="bad")) == {"name"}
 
 
 # A new password
@@ -301,10 +311,10 @@ def test_a_wrong_current_password_changes_nothing(client, customer):
 
 
 @pytest.mark.parametrize("current", [None, "", 7, ["password123"], "p\ud800"], ids=repr)
-def test_a_new_password_needs_the_current_one(client, customer, current):
-    assert wrong_fields(change_password(client, customer, current=current)) == {"currentPassword"}
+def test_a_new_password_needs_the_current_one(lasting, lasting_customer, current):
+    assert wrong_fields(change_password(lasting, lasting_customer, current=current)) == {"currentPassword"}
     body = {"newPassword": "new password"}
-    assert wrong_fields(client.put("/api/auth/profile", body, token=customer)) == {"currentPassword"}
+    assert wrong_fields(lasting.put("/api/auth/profile", body, token=lasting_customer)) == {"currentPassword"}
 
 
 @pytest.mark.parametrize("password", GOOD_PASSWORDS)
@@ -314,8 +324,8 @@ def test_a_new_password_follows_the_rules_of_signing_up(client, customer, passwo
 
 
 @pytest.mark.parametrize("password", BAD_PASSWORDS, ids=repr)
-def test_the_profile_names_a_wrong_new_password(client, customer, password):
-    assert wrong_fields(change_password(client, customer, password)) == {"newPassword"}
+def test_the_profile_names_a_wrong_new_password(lasting, lasting_customer, password):
+    assert wrong_fields(change_password(lasting, lasting_customer, password)) == {"newPassword"}
 
 
 def test_the_confirmation_of_a_new_password_is_equal_to_it(client, customer):

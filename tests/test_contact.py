@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.answers import refused, sql, wrong_fields
+from tests.answers import lasting_client, refused, sql, wrong_fields
 from tests.conftest import CONTACT, signup
 
 MESSAGE = {"id", "fullName", "email", "message", "status", "created_at", "updated_at"}
@@ -41,6 +41,18 @@ def fill(environ, *statuses):
         )
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory):
+    return lasting_client(tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture(scope="module")
+def lasting_admin(lasting):
+    token = signup(lasting, "admin@example.com")
+    lasting.client.application.test_cli_runner().invoke(args=["create-admin", "admin@example.com"])
+    return token
+
+
 # POST
 
 
@@ -75,8 +87,8 @@ def test_a_message_takes_a_good_field(client, admin, field, value):
 
 
 @pytest.mark.parametrize("field, value", pairs(BAD))
-def test_a_message_names_a_wrong_field(client, field, value):
-    assert wrong_fields(send(client, **{field: value})) == {field}
+def test_a_message_names_a_wrong_field(lasting, field, value):
+    assert wrong_fields(send(lasting, **{field: value})) == {field}
 
 
 @pytest.mark.parametrize("nothing", NOTHING)
@@ -88,10 +100,10 @@ def test_a_message_needs_all_of_its_fields(client, environ, field, nothing):
     assert sql(environ["DB_PATH"], "SELECT COUNT(*) FROM contact_messages") == [(0,)]
 
 
-def test_every_wrong_field_is_named_at_once(client):
-    assert wrong_fields(client.post("/api/contact/", {})) == {"fullName", "email", "message"}
+def test_every_wrong_field_is_named_at_once(lasting):
+    assert wrong_fields(lasting.post("/api/contact/", {})) == {"fullName", "email", "message"}
     wrong = {"name": "J", "email": "jane", "message": "short"}
-    assert wrong_fields(client.post("/api/contact/", wrong)) == {"name", "email", "message"}
+    assert wrong_fields(lasting.post("/api/contact/", wrong)) == {"name", "email", "message"}
 
 
 def test_strings_are_trimmed_and_unknown_fields_ignored(client, admin):
@@ -111,9 +123,9 @@ def test_name_is_taken_for_fullName(client, admin):
 
 
 @pytest.mark.parametrize("value", [*BAD["fullName"], *NOTHING])
-def test_a_wrong_name_is_named_as_it_was_sent(client, value):
+def test_a_wrong_name_is_named_as_it_was_sent(lasting, value):
     body = {"name": value, "email": "jane@example.com", "message": "Do you repair ships?"}
-    assert wrong_fields(client.post("/api/contact/", body)) == {"name"}
+    assert wrong_fields(lasting.post("/api/contact/", body)) == {"name"}
 
 
 def test_fullName_comes_before_name(client, admin):
@@ -193,8 +205,8 @@ def test_the_total_stops_counting_at_ten_thousand(client, admin, environ):
         *(("cursor", value) for value in ("x", "", "1", "a.b.c", "e30.e30.e30", "null")),
     ],
 )
-def test_a_query_value_that_breaks_a_rule_is_named(client, admin, name, value):
-    answer = client.call("GET", "/api/contact/", query_string={name: value}, token=admin)
+def test_a_query_value_that_breaks_a_rule_is_named(lasting, lasting_admin, name, value):
+    answer = lasting.call("GET", "/api/contact/", query_string={name: value}, token=lasting_admin)
     assert wrong_fields(answer) == {name}
 
 

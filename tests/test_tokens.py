@@ -6,7 +6,7 @@ import time
 import jwt
 import pytest
 
-from tests.answers import refused, sql
+from tests.answers import lasting_client, refused, sql
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, book, signup
 
 WEEK = 7 * 86400
@@ -74,6 +74,16 @@ def is_good(client, token):
     return False
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory):
+    return lasting_client(tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture(scope="module")
+def lasting_customer(lasting):
+    return signup(lasting, "customer@example.com")
+
+
 # What is issued
 
 
@@ -103,26 +113,27 @@ def test_JWT_EXPIRE_sets_how_long_a_token_lasts(environ, request, text, seconds)
 # What is accepted
 
 
-def test_a_token_that_the_original_issued_under_the_same_secret_is_valid(client, customer):
+def test_a_token_that_the_original_issued_under_the_same_secret_is_valid(lasting, lasting_customer):
     """jsonwebtoken writes other headers and claims in another order, and may have said more."""
     original = by_hand({"typ": "JWT", "alg": "HS256"}, {"exp": 2**33, "email": "x@y.z", "iat": 1500000000, "userId": 1})
-    assert is_good(client, original)
+    assert is_good(lasting, original)
 
 
 @pytest.mark.parametrize("seconds", [-86400, -60, -1])
-def test_an_expired_token_is_refused(client, customer, seconds):
+def test_an_expired_token_is_refused(lasting, lasting_customer, seconds):
     now = int(time.time())
-    assert not is_good(client, sign(fresh(iat=now - WEEK, exp=now + seconds)))
+    assert not is_good(lasting, sign(fresh(iat=now - WEEK, exp=now + seconds)))
 
 
-def test_a_token_is_good_until_it_expires(client, customer):
+def test_a_token_is_good_until_it_expires(lasting, lasting_customer):
     now = int(time.time())
-    assert is_good(client, sign(fresh(iat=now - WEEK, exp=now + 10)))
+    assert is_good(lasting, sign(fresh(iat=now - WEEK, exp=now + 10)))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
-def test_the_scheme_is_Bearer_in_any_case(client, customer, scheme):
-    assert client.get("/api/auth/profile", headers={"Authorization": f"{scheme} {customer}"}).status_code == 200
+def test_the_scheme_is_Bearer_in_any_case(lasting, lasting_customer, scheme):
+    headers = {"Authorization": f"{scheme} {lasting_customer}"}
+    assert lasting.get("/api/auth/profile", headers=headers).status_code == 200
 
 
 # What is not
@@ -135,33 +146,33 @@ def test_the_scheme_is_Bearer_in_any_case(client, customer, scheme):
         *("Bearer {} {}", "Bearer Bearer {}", "Bearer null", "Bearer undefined", "Bearer {},Bearer {}", "\xff {}"),
     ],
 )
-def test_any_other_scheme_is_refused(client, customer, header):
-    answer = client.get("/api/auth/profile", headers={"Authorization": header.replace("{}", customer)})
+def test_any_other_scheme_is_refused(lasting, lasting_customer, header):
+    answer = lasting.get("/api/auth/profile", headers={"Authorization": header.replace("{}", lasting_customer)})
     refused(answer, 401, "unauthorized")
-    answer = client.get("/api/mechanics/", headers={"Authorization": header.replace("{}", customer)})
+    answer = lasting.get("/api/mechanics/", headers={"Authorization": header.replace("{}", lasting_customer)})
     refused(answer, 401, "unauthorized")
 
 
 @pytest.mark.filterwarnings("ignore:The HMAC key")
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_another_algorithm_is_refused_even_with_the_right_secret(client, customer, algorithm):
-    assert not is_good(client, sign(fresh(), algorithm=algorithm))
+def test_another_algorithm_is_refused_even_with_the_right_secret(lasting, lasting_customer, algorithm):
+    assert not is_good(lasting, sign(fresh(), algorithm=algorithm))
 
 
 @pytest.mark.parametrize(
     "algorithm", ["none", "None", "NONE", "", "RS256", "ES256", "PS256", "EdDSA", "hs256", None, 7]
 )
 @pytest.mark.parametrize("signature", [None, b""], ids=["signed", "unsigned"])
-def test_a_token_that_names_another_algorithm_is_refused(client, customer, algorithm, signature):
-    assert is_good(client, by_hand({"typ": "JWT", "alg": "HS256"}, fresh()))
-    assert not is_good(client, by_hand({"typ": "JWT", "alg": algorithm}, fresh(), signature))
+def test_a_token_that_names_another_algorithm_is_refused(lasting, lasting_customer, algorithm, signature):
+    assert is_good(lasting, by_hand({"typ": "JWT", "alg": "HS256"}, fresh()))
+    assert not is_good(lasting, by_hand({"typ": "JWT", "alg": algorithm}, fresh(), signature))
 
 
 @pytest.mark.filterwarnings("ignore:The HMAC key")
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384"])
-def test_a_token_under_another_secret_is_refused(client, customer, algorithm):
-    assert not is_good(client, sign(fresh(), FORGED, algorithm))
-    assert not is_good(client, sign(fresh(), FORGED, headers={"kid": "../../dev/null", "jku": "http://127.0.0.1:9/"}))
+def test_a_token_under_another_secret_is_refused(lasting, lasting_customer, algorithm):
+    assert not is_good(lasting, sign(fresh(), FORGED, algorithm))
+    assert not is_good(lasting, sign(fresh(), FORGED, headers={"kid": "../../dev/null", "jku": "http://127.0.0.1:9/"}))
 
 
 def test_a_token_that_was_changed_is_refused(client, customer):
@@ -183,13 +194,13 @@ def test_a_token_that_was_changed_is_refused(client, customer):
     ],
     ids=lambda changes: str(changes)[:40],
 )
-def test_a_token_whose_claims_are_not_ours_is_refused(client, customer, changes):
-    assert not is_good(client, by_hand({"typ": "JWT", "alg": "HS256"}, fresh(**changes)))
+def test_a_token_whose_claims_are_not_ours_is_refused(lasting, lasting_customer, changes):
+    assert not is_good(lasting, by_hand({"typ": "JWT", "alg": "HS256"}, fresh(**changes)))
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "...", "é.é.é", "e30.e30.e30", "null", "A" * 6000, "[" * 3000])
-def test_what_is_no_token_at_all_is_refused(client, token):
-    assert not is_good(client, token)
+def test_what_is_no_token_at_all_is_refused(lasting, token):
+    assert not is_good(lasting, token)
 
 
 def test_a_cursor_is_no_token(client, customer):
@@ -245,9 +256,9 @@ def test_a_bad_token_is_refused_on_open_endpoints_too(client, customer, environ,
 
 @pytest.mark.parametrize("path", ["/health", "/", "/nothing", "/api/nothing", "/api", "/api/mechanics/x"])
 @pytest.mark.parametrize("header", ["Bearer bad", "Basic YTpi"])
-def test_health_index_and_unknown_paths_look_at_no_token(client, path, header):
-    with_token = client.get(path, headers={"Authorization": header})
-    assert with_token.status_code == client.get(path).status_code == (200 if path in ("/health", "/") else 404)
+def test_health_index_and_unknown_paths_look_at_no_token(lasting, path, header):
+    with_token = lasting.get(path, headers={"Authorization": header})
+    assert with_token.status_code == lasting.get(path).status_code == (200 if path in ("/health", "/") else 404)
 
 
 # A bookingToken
