@@ -1,0 +1,183 @@
+"""Nobody gets in: every endpoint by every kind of caller → the status. A new endpoint without a row fails here."""
+
+import re
+import time
+
+import jwt
+import pytest
+
+from mechtech import create_app
+from mechtech.settings import from_environment
+from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, hire, signup
+from tests.hardening.tools import settings, sql
+
+CALLERS = ("nobody", "customer", "stranger", "guest", "other guest", "admin")
+ORIGINALS = ("customer", "admin")  # with a token that the original issued
+BAD_TOKENS = (
+    *("expired", "without signature", "unsigned", "another algorithm", "another secret", "no user any more"),
+    *("before the new password", "another user's signature", "no token at all", "another scheme", "a cursor"),
+)
+pytestmark = pytest.mark.filterwarnings("ignore:The HMAC key is")  # one token is signed with HS512
+
+UPDATE = {"status": "cancelled"}
+CONFIRM = {"status": "confirmed"}
+REVIEW = {"rating": 4}
+
+# {own} is the customer's booking and {theirs} the guest's, {done} and {rated} the same, completed.
+# The columns are the CALLERS. A bad token is a 401 everywhere under /api/, whatever the row says.
+# fmt: off
+TABLE = [
+    ("GET", "/health", None,                                (200, 200, 200, 200, 200, 200)),
+    ("GET", "/", None,                                      (200, 200, 200, 200, 200, 200)),
+    ("POST", "/api/auth/signup", "signup",                  (201, 201, 201, 201, 201, 201)),
+    ("POST", "/api/auth/login", "login",                    (200, 200, 200, 200, 200, 200)),
+    ("GET", "/api/auth/profile", None,                      (401, 200, 200, 401, 401, 200)),
+    ("PUT", "/api/auth/profile", {"phone": "+1 555 01"},    (401, 200, 200, 401, 401, 200)),
+    ("POST", "/api/booking", BOOKING,                       (201, 201, 201, 201, 201, 201)),
+    ("GET", "/api/booking", None,                           (401, 200, 200, 401, 401, 200)),
+    ("GET", "/api/booking/{own}", None,                     (401, 200, 404, 404, 404, 200)),
+    ("GET", "/api/booking/{theirs}", None,                  (401, 404, 404, 200, 404, 200)),
+    ("PUT", "/api/booking/{own}", UPDATE,                   (401, 200, 404, 404, 404, 200)),
+    ("PUT", "/api/booking/{theirs}", UPDATE,                (401, 404, 404, 200, 404, 200)),
+    ("PUT", "/api/booking/{own}", CONFIRM,                  (401, 403, 404, 404, 404, 200)),
+    ("PUT", "/api/booking/{theirs}", CONFIRM,               (401, 404, 404, 403, 404, 200)),
+    ("PUT", "/api/booking/{own}", {"mechanicId": None},     (401, 403, 404, 404, 404, 200)),
+    ("DELETE", "/api/booking/{own}", None,                  (401, 200, 404, 404, 404, 200)),
+    ("DELETE", "/api/booking/{theirs}", None,               (401, 404, 404, 200, 404, 200)),
+    ("POST", "/api/booking/{done}/review", REVIEW,          (401, 201, 404, 404, 404, 403)),
+    ("POST", "/api/booking/{rated}/review", REVIEW,         (401, 404, 404, 201, 404, 403)),
+    ("POST", "/api/contact", CONTACT,                       (201, 201, 201, 201, 201, 201)),
+    ("GET", "/api/contact", None,                           (401, 403, 403, 401, 401, 200)),
+    ("GET", "/api/contact/{message}", None,                 (401, 403, 403, 401, 401, 200)),
+    ("PUT", "/api/contact/{message}/read", None,            (401, 403, 403, 401, 401, 200)),
+    ("DELETE", "/api/contact/{message}", None,              (401, 403, 403, 401, 401, 200)),
+    ("GET", "/api/mechanics", None,                         (200, 200, 200, 200, 200, 200)),
+    ("GET", "/api/mechanics/{mechanic}", None,              (200, 200, 200, 200, 200, 200)),
+    ("GET", "/api/mechanics/{hidden}", None,                (404, 404, 404, 404, 404, 200)),
+    ("GET", "/api/mechanics/{mechanic}/availability", None, (200, 200, 200, 200, 200, 200)),
+    ("GET", "/api/mechanics/{hidden}/availability", None,   (404, 404, 404, 404, 404, 200)),
+    ("POST", "/api/mechanics", "mechanic",                  (401, 403, 403, 401, 401, 201)),
+    ("PUT", "/api/mechanics/{mechanic}", {"verified": 1},   (401, 403, 403, 401, 401, 200)),
+]
+# fmt: on
+ROWS = [pytest.param(*row, id=f"{row[0]} {row[1]}") for row in TABLE]
+
+
+class World:
+    """One of everybody, in an app of its own; fresh bookings, messages and mechanics for each call."""
+
+    def __init__(self, folder):
+        self.app = create_app(from_environment({**settings(folder), "MECHANIC_CAPACITY": "1000"}))
+        self.client = Api(self.app.test_client())
+        self.count = 0
+        self.tokens = {"nobody": None}
+        for name in ("customer", "stranger", "admin"):
+            self.tokens[name] = signup(self.client, f"{name}@example.com")
+        command = self.app.test_cli_runner().invoke(args=["create-admin", "admin@example.com"])
+        assert command.exit_code == 0, command.output
+        self.tokens["other guest"] = book(self.client)["bookingToken"]
+        self.mechanic = hire(self.client, self.tokens["admin"])
+        self.hidden = hire(self.client, self.tokens["admin"], "hidden@garage.example", verified=False)
+        self.bad = {name: f"Bearer {token}" for name, token in self.bad_tokens(folder).items()}
+        self.bad["no token at all"] = "Bearer "
+        self.bad["another scheme"] = f"Token {self.tokens['customer']}"
+
+    def bad_tokens(self, folder) -> dict:
+        client, good = self.client, self.tokens["admin"]
+        claims = jwt.decode(good, SECRET, ["HS256"])
+        now = int(time.time())
+        gone = signup(client, "gone@example.com")
+        sql(folder / "test.db", "DELETE FROM users WHERE email = 'gone@example.com'")
+        old = signup(client, "changed@example.com")
+        change = {"currentPassword": "password123", "newPassword": "password124"}
+        assert client.put("/api/auth/profile", change, token=old).status_code == 200
+        head, payload, _ = good.split(".")
+        for _ in range(2):
+            book(client, self.tokens["customer"])
+        page = client.get("/api/booking/?limit=1", token=self.tokens["customer"])
+        return {
+            "expired": jwt.encode({**claims, "iat": now - 9, "exp": now - 1}, SECRET, "HS256"),
+            "without signature": f"{head}.{payload}.",
+            "unsigned": jwt.encode(claims, None, "none"),
+            "another algorithm": jwt.encode(claims, SECRET, "HS512"),
+            "another secret": jwt.encode(claims, SECRET + "x", "HS256"),
+            "another user's signature": f"{head}.{payload}.{self.tokens['customer'].split('.')[2]}",
+            "no user any more": gone,
+            "before the new password": old,
+            "a cursor": page.json["nextCursor"],
+        }
+
+    def original(self, caller: str) -> str:
+        """As jsonwebtoken signs it: the same claims, the header's names in another order."""
+        claims = jwt.decode(self.tokens[caller], SECRET, ["HS256"])
+        return jwt.encode({"userId": claims["userId"], "iat": claims["iat"], "exp": claims["exp"]}, SECRET, "HS256")
+
+    def places(self, path: str) -> tuple[str, dict]:
+        """The path with fresh ids in it, and the guest's token."""
+        ids, guest = {"mechanic": self.mechanic, "hidden": self.hidden}, self.tokens["other guest"]
+        tokens = {"own": self.tokens["customer"], "done": self.tokens["customer"], "theirs": None, "rated": None}
+        for name in re.findall("{(.*?)}", path):
+            if name in tokens:
+                made = book(self.client, tokens[name])
+                ids[name], guest = made["bookingId"], made.get("bookingToken")
+                if name in ("done", "rated"):
+                    complete(self.client, self.tokens["admin"], ids[name], self.mechanic)
+            elif name == "message":
+                ids[name] = self.client.post("/api/contact/", CONTACT).json["id"]
+        # On paths without the guest's booking: a guest all the same, of another booking.
+        return path.format(**ids), guest or book(self.client)["bookingToken"]
+
+    def body(self, kind):
+        self.count += 1
+        return (
+            {
+                "signup": {"name": "New User", "email": f"new{self.count}@example.com", "password": "password123"},
+                "login": {"email": "customer@example.com", "password": "password123"},
+                "mechanic": {**MECHANIC, "email": f"new{self.count}@garage.example"},
+            }[kind]
+            if isinstance(kind, str)
+            else kind
+        )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return World(tmp_path_factory.mktemp("access"))
+
+
+def test_every_endpoint_has_a_row(world):
+    """And every row an endpoint."""
+    rules = {
+        (method, re.sub("<.*?>", ":id", rule.rule))
+        for rule in world.app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert {(method, re.sub("{.*?}", ":id", path)) for method, path, *_ in TABLE} == rules
+
+
+@pytest.mark.parametrize("method, path, body, expected", ROWS)
+def test_each_caller_gets_what_is_theirs(world, method, path, body, expected):
+    seen = {}
+    for caller in CALLERS:
+        place, guest = world.places(path)
+        token = guest if caller == "guest" else world.tokens[caller]
+        seen[caller] = world.client.call(method, place, world.body(body), token=token).status_code
+    for caller in ORIGINALS:
+        place, _ = world.places(path)
+        answer = world.client.call(method, place, world.body(body), token=world.original(caller))
+        assert answer.status_code == seen[caller], f"the {caller}'s token of the original"
+    assert seen == dict(zip(CALLERS, expected))
+
+
+@pytest.mark.parametrize("method, path, body, expected", ROWS)
+def test_no_bad_token_opens_anything(world, method, path, body, expected):
+    """Not even what is open to anyone; outside of /api/ nobody looks at it."""
+    due = 401 if path.startswith("/api/") else 200
+    seen = {}
+    for name in BAD_TOKENS:
+        place, _ = world.places(path)
+        answer = world.client.call(method, place, world.body(body), headers={"Authorization": world.bad[name]})
+        seen[name] = answer.status_code
+        if due == 401:
+            assert (answer.json["error"], answer.headers["WWW-Authenticate"]) == ("unauthorized", "Bearer")
+    assert seen == dict.fromkeys(BAD_TOKENS, due)
