@@ -39,6 +39,8 @@ class Database:
         self._schema = schema
         self._synchronous = synchronous
         self._made = False
+        self._connecting = Lock()
+        self._known = set()  # inodes
         self._readers = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)
@@ -100,10 +102,10 @@ class Database:
     def _make(self) -> None:
         connection = self._connect("rwc")
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(
                 f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
+            connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
         finally:
             connection.close()
 
@@ -140,45 +142,65 @@ class Database:
         Our own checkpoints write to the file too, rarely enough. The old connection is closed only when the new one
         is open: the last to close would clear the write-ahead log away.
         """
-        stamp = self._stamp()
-        if connection is not None and connection.stamp == stamp:
+        if connection is not None and connection.stamp == self._stamp():
             return connection
         if not self._made:
             self.make()
-            stamp = self._stamp()
+        stamp = self._stamp()
         fresh = self._connect("rw")
         fresh.stamp = stamp
         if connection is not None:
             connection.close()
         return fresh
 
-    def _stamp(self):
+    def _stamp(self) -> tuple | None:
         try:
             stat = os.stat(self.path)
         except FileNotFoundError:
             return None
-        return stat.st_ino, stat.st_mtime_ns
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size == 0
 
     def _connect(self, mode: str) -> Connection:
-        connection = sqlite3.connect(
-            f"file:{quote(str(Path(self.path).absolute()))}?mode={mode}",
-            uri=True,
-            timeout=BUSY_SECONDS,
-            isolation_level=None,  # a transaction begins and ends where the code says so
-            check_same_thread=False,  # one thread at a time, but not always the same
-            factory=Connection,
-        )
-        try:
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.create_function("casefold", 1, str.casefold, deterministic=True)
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if mode == "rw" and version != SCHEMA_VERSION:
-                raise _failure(sqlite3.SQLITE_NOTADB, f"{self.path} does not hold our tables any more")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        with self._connecting:
+            self._check_file()
+            connection = sqlite3.connect(
+                f"file:{quote(str(Path(self.path).absolute()))}?mode={mode}",
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,  # a transaction begins and ends where the code says so
+                check_same_thread=False,  # one thread at a time, but not always the same
+                factory=Connection,
+            )
+            try:
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.create_function("casefold", 1, str.casefold, deterministic=True)
+                connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _check_file(self) -> None:
+        """Raise for a file that SQLite must not open, before it does.
+
+        Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
+        """
+        stamp = self._stamp()
+        if stamp is None or stamp[2]:
+            log = Path(f"{self.path}-wal")
+            if self._made or (log.exists() and log.stat().st_size):
+                raise _failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
+            return
+        inode = stamp[0]
+        if inode in self._known:  # closing a file of our own would end SQLite's locks on all connections to it
+            return
+        with open(self.path, "rb") as file:
+            header = file.read(64)
+        version = int.from_bytes(header[60:64])
+        if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or self._made)):
+            raise _failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
+        self._known.add(inode)
 
 
 def rows(cursor: sqlite3.Cursor) -> list[dict]:

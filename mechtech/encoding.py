@@ -6,10 +6,21 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 
 
+class JSONText(str):
+    """JSON already, as a value of an answer: SQLite wrote it."""
+
+    __slots__ = ()
+
+
 class CompactJSON(JSONProvider):
     _encode = staticmethod(json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode)
 
     def dumps(self, obj, **kwargs) -> str:
+        if any(type(value) is JSONText for value in obj.values()):
+            pairs = (
+                f'"{name}":{value if type(value) is JSONText else self._encode(value)}' for name, value in obj.items()
+            )
+            return f"{{{','.join(pairs)}}}"
         return self._encode(obj)
 
     def loads(self, s, **kwargs):

@@ -6,6 +6,7 @@ library `limits` is asked directly.
 
 import math
 import sqlite3
+import threading
 import time
 from hashlib import blake2b
 
@@ -87,6 +88,7 @@ class SQLiteStorage(Storage):
     def __init__(self, uri: str, wrap_exceptions: bool = False, **options):
         super().__init__(uri, wrap_exceptions, **options)
         self._db = Database(uri.removeprefix("sqlite:"), self.SCHEMA, synchronous="OFF")
+        self._last = threading.local()
 
     @property
     def base_exceptions(self):
@@ -101,10 +103,11 @@ class SQLiteStorage(Storage):
             ON CONFLICT (key) DO UPDATE
             SET count = CASE WHEN expires_at > :now THEN count + :amount ELSE :amount END,
                 expires_at = CASE WHEN expires_at > :now THEN expires_at ELSE :now + :expiry END
-            RETURNING count
+            RETURNING count, expires_at
             """,
             {"key": _hash(key), "amount": amount, "now": now, "expiry": expiry},
         )
+        self._last.expiry = key, row["expires_at"]
         if row["count"] == amount:
             self._sweep(_hash(key), now)
         return row["count"]
@@ -114,6 +117,9 @@ class SQLiteStorage(Storage):
         return row["count"] if row else 0
 
     def get_expiry(self, key: str) -> float:
+        last, expires_at = getattr(self._last, "expiry", (None, None))
+        if key == last and expires_at > time.time():  # what incr() read stands until then
+            return expires_at
         row = self._db.one("SELECT expires_at FROM hits WHERE key = ?", (_hash(key),))
         return row["expires_at"] if row else time.time()
 

@@ -50,7 +50,11 @@ def read_dotenv(path: Path) -> dict[str, str]:
     """The `NAME=value` lines of a .env file, quotes taken off; {} where there is no file."""
     if not path.is_file():
         return {}
-    lines = (line.strip().removeprefix("export ") for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except ValueError:
+        raise SettingError(f"{path.name} must be text in UTF-8") from None
+    lines = (line.strip().removeprefix("export ") for line in text.splitlines())
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     return {name.strip(): re.sub(r"""\A(["'])(.*)\1\Z""", r"\2", value.strip()) for name, value in pairs}
 
@@ -104,12 +108,13 @@ def _secret(secret: str | None, env: str, db_path: str) -> str:
         raise SettingError("JWT_SECRET must be set in production, to at least 32 bytes")
     if secret is None:
         secret = _development_secret(Path(f"{db_path}.secret"))
-    if env == "production" and len(secret.encode()) < 32:
-        raise SettingError("JWT_SECRET must be of at least 32 bytes in production")
     try:
-        jwt.encode({}, secret, "HS256")
-    except jwt.PyJWTError as error:  # a text that looks like a PEM key fails at first use otherwise
-        raise SettingError(f"JWT_SECRET cannot sign: {error}") from None
+        jwt.encode({}, secret, "HS256")  # a text that looks like a PEM key fails at first use otherwise
+        long_enough = env == "development" or len(secret.encode()) >= 32
+    except (jwt.PyJWTError, ValueError):
+        raise SettingError("JWT_SECRET must be plain text, not a key file") from None
+    if not long_enough:
+        raise SettingError("JWT_SECRET must be of at least 32 bytes in production")
     return secret
 
 
@@ -139,7 +144,7 @@ def _duration(text: str) -> int:
 def _rate(text: str) -> limits.RateLimitItem:
     try:
         (rate,) = limits.parse_many(text)  # of several, parse() would take the first
-        if rate.amount > 0 and rate.multiples > 0:
+        if 0 not in map(int, re.findall("[0-9]+", text)):  # limits reads "per 0 minutes" as "per minute"
             return rate
     except ValueError:
         pass

@@ -10,9 +10,12 @@ from mechtech.repository.idempotency import Retry
 from mechtech.repository.mechanics import COUNT_ACTIVE
 from mechtech.repository.page import page
 
-COLUMNS = """
-    id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
-    latitude, longitude, status, mechanic_id, created_at, updated_at, printf('BK%06d', id) AS reference"""
+JSON_ROW = """json_object(
+    'id', id, 'user_id', user_id, 'name', name, 'email', email, 'phone', phone, 'vehicle_type', vehicle_type,
+    'vehicle_brand', vehicle_brand, 'vehicle_model', vehicle_model, 'service_type', service_type,
+    'description', description, 'location', location, 'latitude', latitude, 'longitude', longitude, 'status', status,
+    'mechanic_id', mechanic_id, 'created_at', created_at, 'updated_at', updated_at, 'reference', printf('BK%06d', id)
+)"""
 
 
 def create(booking: dict, actor: str, retry: Retry) -> tuple[dict, bool]:
@@ -42,14 +45,16 @@ def create(booking: dict, actor: str, retry: Retry) -> tuple[dict, bool]:
 
 def list_page(user_id: int | None, status: str | None, before: int | None, limit: int):
     """A page of one user's bookings; without a user, of everyone's."""
-    return page(COLUMNS, "bookings", {"user_id": user_id, "status": status}, before, limit)
+    return page(JSON_ROW, "bookings", {"user_id": user_id, "status": status}, before, limit)
 
 
 def find(booking_id: int) -> dict:
     """The booking with its service and its history; raises NotFound."""
     booking = get_db().one(
-        f"""
-        SELECT {COLUMNS}
+        """
+        SELECT id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
+            location, latitude, longitude, status, mechanic_id, created_at, updated_at,
+            printf('BK%06d', id) AS reference
         FROM bookings
         WHERE id = ?
         """,

@@ -7,7 +7,10 @@ from mechtech.repository import idempotency
 from mechtech.repository.idempotency import Retry
 from mechtech.repository.page import page
 
-COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
+JSON_ROW = """json_object(
+    'id', id, 'fullName', fullName, 'email', email, 'message', message, 'status', status, 'created_at', created_at,
+    'updated_at', updated_at
+)"""
 
 
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
@@ -28,14 +31,14 @@ def create(message: dict, retry: Retry) -> tuple[int, bool]:
 
 
 def list_page(status: str | None, before: int | None, limit: int):
-    return page(COLUMNS, "contact_messages", {"status": status}, before, limit)
+    return page(JSON_ROW, "contact_messages", {"status": status}, before, limit)
 
 
 def find(message_id: int) -> dict:
     """Raises NotFound."""
     message = get_db().one(
-        f"""
-        SELECT {COLUMNS}
+        """
+        SELECT id, fullName, email, message, status, created_at, updated_at
         FROM contact_messages
         WHERE id = ?
         """,

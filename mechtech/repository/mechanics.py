@@ -4,6 +4,7 @@ from math import asin, cos, degrees, radians, sin, sqrt
 
 from mechtech import clock
 from mechtech.db import get_db, refusing_duplicates, rows
+from mechtech.encoding import JSONText
 from mechtech.errors import NotFound
 
 EARTH_KM = 6371.0
@@ -11,6 +12,11 @@ TAKEN = {"email": "There is a mechanic with this address already."}
 COLUMNS = """
     id, name, email, phone, latitude, longitude, rating, experience_years, specializations, verified, created_at,
     updated_at"""
+JSON_ROW = """json_object(
+    'id', id, 'name', name, 'email', email, 'phone', phone, 'latitude', latitude, 'longitude', longitude,
+    'rating', rating, 'experience_years', experience_years, 'specializations', specializations, 'verified', verified,
+    'created_at', created_at, 'updated_at', updated_at
+)"""
 COUNT_ACTIVE = """
     SELECT COUNT(*) AS active
     FROM bookings
@@ -26,23 +32,26 @@ MATCHING = """
     ))"""
 
 
-def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[list[dict], int]:
+def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[JSONText, int]:
     """The best rated, then most experienced, and how many match. capacity: only those with a free slot."""
     match = {"specialization": specialization.casefold(), "free_slots_of": capacity}
-    found = get_db().all(
+    found = get_db().one(
         f"""
-        SELECT {COLUMNS}
-        FROM mechanics
-        WHERE {MATCHING}
-        ORDER BY rating DESC, experience_years DESC, id
-        LIMIT :limit
+        SELECT json_group_array({JSON_ROW}) AS rows, COUNT(*) AS count
+        FROM (
+            SELECT *
+            FROM mechanics
+            WHERE {MATCHING}
+            ORDER BY rating DESC, experience_years DESC, id
+            LIMIT :limit
+        )
         """,
         {**match, "limit": limit},
     )
-    if len(found) < limit:
-        return found, len(found)
+    if found["count"] < limit:
+        return JSONText(found["rows"]), found["count"]
     counted = get_db().one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {MATCHING}", match)
-    return found, counted["total"]
+    return JSONText(found["rows"]), counted["total"]
 
 
 def list_near(

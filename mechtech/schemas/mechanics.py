@@ -33,7 +33,7 @@ class MechanicQuery(Place):
     available = Choice(("true", "false"), load_default="false")
     limit = Digits(1, 200, load_default=100)
 
-    @validates_schema
+    @validates_schema(skip_on_field_errors=False)
     def check_radius(self, data, **kwargs):
-        if data["radius"] == 0:
+        if data.get("radius") == 0:
             raise ValidationError({"radius": ["This must be above 0."]})
