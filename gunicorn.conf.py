@@ -1,5 +1,6 @@
 """gunicorn finds this by itself. What is set here holds many and slow clients without a proxy in front."""
 
+import logging
 import resource
 import runpy
 import socket
@@ -28,9 +29,21 @@ keepalive = 75  # seconds
 timeout = 30
 graceful_timeout = 30
 control_socket_disable = True
-# Whoever connects may claim nothing: TRUSTED_PROXIES says who is believed, in create_app.
+# Whoever connects may claim nothing: TRUSTED_PROXIES says who is believed, in mechtech/proxies.py.
 forwarded_allow_ips = ""
 forwarder_headers = ""
+
+
+def _without_secrets(record):
+    """gunicorn quotes a request that it cannot read, and a token may stand there: the address and the kind must do."""
+    if str(record.msg).startswith("Invalid request from ip="):
+        record.msg = ": ".join(record.msg.split(": ")[:2])
+    elif record.args:
+        record.args = tuple(arg.split("?")[0] if isinstance(arg, str) else arg for arg in record.args)
+    return True
+
+
+logging.getLogger("gunicorn.error").addFilter(_without_secrets)
 
 # Every connection is a file, and the usual soft limit is 1024.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,4 +1,4 @@
-"""MechTECH: on-road vehicle assistance. create_app() lays out the way of a request, from the outside in."""
+"""MechTECH: on-road vehicle assistance. create_app() lays out the way of a request."""
 
 import logging
 import os
@@ -6,9 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
-from mechtech import commands, encoding, origins, paths, rate_limit, request_log, security_headers, settings
+from mechtech import commands, encoding, origins, paths, proxies, rate_limit, request_log, security_headers, settings
 from mechtech.db import Database
 from mechtech.errors import errors
 from mechtech.passwords import Hasher
@@ -30,18 +29,17 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     hashed_at_once = max(1, (os.cpu_count() or 1) // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
 
-    paths.init_app(app)
-    origins.init_app(app)
-    security_headers.init_app(app)
-    request_log.init_app(app)
-    rate_limit.init_app(app)
-    # Reading JSON and validating it (body.py), then authorization (access.py), are written at each route.
-    encoding.init_app(app)
+    # Around Flask, the innermost first: a request comes through them from the last to the first.
+    for layer in (paths, security_headers, request_log, proxies):
+        layer.init_app(app)
+    # In Flask, in this order. Reading JSON and validating it (body.py), then authorization (access.py), follow as
+    # decorators of each route.
+    for layer in (origins, rate_limit):
+        layer.init_app(app)
     for blueprint in (health, auth, booking, contact, mechanics, errors):
         app.register_blueprint(blueprint)
-    if config.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=config.trusted_proxies)
 
+    encoding.init_app(app)
     commands.init_app(app)
     _make_tables(app.extensions["mechtech.db"])
     return app

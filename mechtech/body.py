@@ -37,7 +37,11 @@ def asks(schema):
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
-            return view(*args, query=_load(loader, request.args.to_dict()), **kwargs)
+            try:
+                data = request.args.to_dict()
+            except UnicodeDecodeError:
+                raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
+            return view(*args, query=_load(loader, data), **kwargs)
 
         return validated
 

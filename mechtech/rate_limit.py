@@ -32,7 +32,7 @@ def init_app(app: Flask) -> None:
     @app.before_request
     def count_request():
         environ = request.environ
-        if not environ["PATH_INFO"].startswith("/api/"):
+        if not f"{environ['PATH_INFO']}/".startswith("/api/"):
             return
         key = rate.key_for("api", environ["REMOTE_ADDR"])
         count = storage.incr(key, rate.get_expiry())
