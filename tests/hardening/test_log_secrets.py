@@ -1,0 +1,203 @@
+"""The log tells what happened and keeps secrets: error paths are driven with marked ones, and none is found there."""
+
+import json
+import os
+import re
+import socket
+import time
+
+import jwt
+import pytest
+
+from tests.conftest import BOOKING, CONTACT, SECRET
+from tests.hardening.tools import book, running, sign_up, sql, wait_until
+
+# What must never be in the log: each secret has this in it.
+MARK = "s3cr3tm4rk"
+PASSWORD = f"password-{MARK}"
+EMAIL = f"{MARK}@example.com"
+TEXT = f"a text {MARK} of a customer"
+
+
+def log_of(server) -> str:
+    return server.log.read_text(errors="replace")
+
+
+def check_silent(server, *secrets: str, since: int = 0):
+    """since: how long the log was before."""
+    log = log_of(server)[since:]
+    for secret in (MARK, MARK.upper(), SECRET, *secrets):
+        told = [line for line in log.splitlines() if secret in line]
+        assert not told
+
+
+def line_of(server, request_id: str) -> str:
+    """The one line of this request."""
+    pattern = rf"(?m)^.* id={re.escape(request_id)} [0-9a-f.:]+ [A-Z]+ /.*$"
+    found = wait_until(lambda: re.findall(pattern, log_of(server)))
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("log"), RATE_LIMIT="500 per hour") as server:
+        yield server
+
+
+def test_a_line_tells_time_id_address_method_path_status_milliseconds_and_user(server):
+    token = sign_up(server, f"line-{EMAIL}")
+    answer = server.call("GET", f"/api/auth/profile?note={MARK}", token=token, headers={"X-Request-ID": "my-id.1"})
+    user = answer.json["user"]["id"]
+    assert answer.headers["X-Request-ID"] == "my-id.1"
+    time_, milliseconds = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", r"\d+\.\dms"
+    assert re.fullmatch(
+        rf"{time_} id=my-id\.1 127\.0\.0\.1 GET /api/auth/profile 200 {milliseconds} user={user}",
+        line_of(server, "my-id.1"),
+    )
+    guest = server.call("GET", "/health").headers["X-Request-ID"]
+    assert line_of(server, guest).endswith(" user=-")
+    check_silent(server, token)
+
+
+@pytest.mark.parametrize("bad", ["two words", "a\tb", "x" * 65, "<script>", f"{MARK}@example.com", "a=b", "é"])
+def test_a_request_id_that_is_not_sane_is_replaced(server, bad):
+    answer = server.call("GET", "/health", headers={"X-Request-ID": bad.encode("latin-1")})
+    assert answer.headers["X-Request-ID"] != bad
+    assert line_of(server, answer.headers["X-Request-ID"])
+    check_silent(server)
+
+
+def test_no_error_path_of_the_app_tells_a_secret(server):
+    token = sign_up(server, f"errors-{EMAIL}")
+    made = book(server, TEXT).json
+    expired = jwt.encode({"userId": 1, "iat": 1, "exp": 2, "note": MARK}, SECRET, "HS256")
+    secret = {"name": TEXT, "email": EMAIL, "password": PASSWORD, "message": TEXT}
+    raw = json.dumps(secret).encode()
+    key = {"Idempotency-Key": f"key-{MARK}"}
+    as_json = {"Content-Type": "application/json"}
+    calls = [
+        # validation, JSON, kinds and sizes of bodies
+        (400, "POST", "/api/auth/signup", {"json": {**secret, "email": f"{MARK} no address"}}),
+        (400, "POST", "/api/auth/signup", {"json": {**secret, "email": f"errors-{EMAIL}"}}),
+        (400, "POST", "/api/auth/signup", {"json": {**secret, "email": PASSWORD, "password": EMAIL}}),
+        (400, "POST", "/api/contact/", {"body": raw[:-1], "headers": as_json}),
+        (400, "POST", "/api/contact/", {"body": raw + b"\xff", "headers": as_json}),
+        (400, "POST", "/api/contact/", {"body": json.dumps([secret]), "headers": as_json}),
+        (415, "POST", "/api/contact/", {"body": raw, "headers": {"Content-Type": f"text/{MARK}"}}),
+        (413, "POST", "/api/contact/", {"body": raw + b" " * 66_000, "headers": as_json}),
+        (400, "GET", f"/api/mechanics/?limit={MARK}&specialization={EMAIL}", {}),
+        (400, "GET", f"/api/booking/?cursor={token}", {"token": token}),
+        (400, "POST", "/api/booking/", {"json": BOOKING, "headers": {"Idempotency-Key": f"{MARK}{'x' * 255}"}}),
+        # authorization
+        (401, "POST", "/api/auth/login", {"json": {"email": EMAIL, "password": PASSWORD}}),
+        (401, "POST", "/api/auth/login", {"json": {"email": f"errors-{EMAIL}", "password": PASSWORD}}),
+        (400, "POST", "/api/auth/login", {"json": {"email": PASSWORD, "password": PASSWORD}}),
+        (401, "GET", "/api/auth/profile", {"token": f"{token}{MARK}"}),
+        (401, "GET", "/api/auth/profile", {"token": expired}),
+        (401, "GET", "/api/auth/profile", {"token": made["bookingToken"]}),
+        (401, "GET", "/api/auth/profile", {"headers": {"Authorization": f"Basic {MARK}"}}),
+        (403, "GET", "/api/contact/", {"token": token}),
+        (404, "GET", f"/api/booking/{made['id']}", {"token": token}),
+        (403, "GET", "/health", {"headers": {"Origin": f"https://{MARK}.example"}}),
+        (404, "POST", "/api/nowhere", {"json": secret, "token": token}),
+        (405, "PATCH", "/api/contact/", {"json": secret, "token": token}),
+        # conflicts
+        (201, "POST", "/api/contact/", {"json": {**CONTACT, "message": TEXT}, "headers": key}),
+        (409, "POST", "/api/contact/", {"json": {**CONTACT, "message": f"{TEXT}!"}, "headers": key}),
+        (200, "DELETE", f"/api/booking/{made['id']}", {"token": made["bookingToken"]}),
+        (409, "DELETE", f"/api/booking/{made['id']}", {"token": made["bookingToken"]}),
+        (400, "PUT", "/api/auth/profile", {"token": token, "json": {"newPassword": PASSWORD, "currentPassword": TEXT}}),
+    ]
+    for expected, method, path, kwargs in calls:
+        answer = server.call(method, path, **kwargs)
+        assert answer.status == expected, (method, path, answer)
+        line = line_of(server, answer.headers["X-Request-ID"])
+        assert f" {expected} " in line
+    check_silent(server, token, made["bookingToken"], expired, "john.doe@", "jane.roe@")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"GET /{MARK} HTTP/9.9\r\n\r\n",
+        f"GET /api/mechanics?token={MARK}\r\n\r\n",
+        f"GET /?token={MARK} x HTTP/1.1\r\n\r\n",
+        f"{MARK}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization {MARK}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization : Bearer {MARK}\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization: Bearer {MARK}\x00\r\n\r\n",
+        f"GET / HTTP/1.1\r\nA: b\r\n {MARK}\r\n\r\n",
+        f"POST /api/contact/?token={MARK} HTTP/1.1\r\nContent-Length: {MARK}\r\n\r\n",
+        f"POST /api/contact/?token={MARK} HTTP/1.1\r\nTransfer-Encoding: {MARK}\r\n\r\n",
+        f"POST /api/contact/?token={MARK} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{MARK}\r\n",
+        f"POST /api/contact/?token={MARK} HTTP/1.1\r\nContent-Length: 500\r\n\r\n{MARK}",
+        f"GET /?token={MARK} HTTP/1.1\r\nExpect: {MARK}\r\n\r\n",
+        f"GET /{MARK}{'a' * 9000} HTTP/1.1\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization: {MARK}{'a' * 10_000}\r\n\r\n",
+    ],
+    ids=range(15),
+)
+def test_malformed_http_does_not_bring_its_secrets_into_the_log(server, raw):
+    before = len(log_of(server))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        connection.sendall(raw.encode())
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+    # What is still on its way to the log comes before the line of a request made now.
+    line_of(server, server.call("GET", "/health").headers["X-Request-ID"])
+    check_silent(server, since=before)
+
+
+def test_a_500_has_its_traceback_in_the_log_under_its_id_and_nowhere_else(tmp_path):
+    with running(tmp_path) as server:
+        token = sign_up(server, EMAIL)
+        path = server.environ["DB_PATH"]
+        for table in ("contact_messages", "booking_history"):
+            sql(path, f"DROP TABLE {table}")
+        broken = [
+            server.call("POST", "/api/contact/", {**CONTACT, "message": TEXT}, headers={"Idempotency-Key": MARK}),
+            book(server, TEXT, token=token),
+        ]
+        for answer in broken:
+            assert answer.status == 500
+            assert answer.json.keys() == {"error", "message", "requestId"}
+            assert answer.json["error"] == "server_error"
+            assert not re.search(rb"Traceback|sqlite|table|contact_messages|booking_history|\.py", answer.body)
+            request_id = answer.json["requestId"]
+            assert " 500 " in line_of(server, request_id)
+            after = log_of(server).split(f"id={request_id} unforeseen")[1]
+            assert after.lstrip().startswith("Traceback (most recent call last):")
+            assert "no such table" in after
+        # Nothing half-written: the booking went back with its history.
+        assert sql(path, "SELECT COUNT(*) FROM bookings") == [(0,)]
+        assert log_of(server).count("Traceback") == len(broken)
+        check_silent(server, token)
+
+
+def test_a_503_is_told_in_one_line_without_secrets(tmp_path):
+    with running(tmp_path) as server:
+        token = sign_up(server, EMAIL)
+        (tmp_path / "test.db").rename(tmp_path / "aside")
+        answer = book(server, TEXT, token=token)
+        assert answer.status == 503
+        request_id = answer.headers["X-Request-ID"]
+        assert re.search(rf"(?m)^.* ERROR id={request_id} unavailable: .*$", log_of(server))
+        (tmp_path / "test.db.limits").rename(tmp_path / "aside.limits")
+        (tmp_path / "test.db.limits").write_bytes(os.urandom(10_000))
+        body = {"email": EMAIL, "password": PASSWORD}
+        assert server.call("POST", "/api/auth/login", body, token=token).status == 503
+        assert "Traceback" not in log_of(server)
+        check_silent(server, token)
+
+
+def test_settings_keep_their_secrets_too(tmp_path):
+    """A storage that does not answer, at an address with a password in it."""
+    uri = f"redis://:{MARK}@127.0.0.1:1/0"
+    with running(tmp_path, RATE_LIMIT_STORAGE=uri, WEB_CONCURRENCY="1") as server:
+        started = time.monotonic()
+        answer = server.call("POST", "/api/contact/", {**CONTACT, "message": TEXT})
+        assert answer.status == 503
+        assert time.monotonic() - started < 5
+        check_silent(server)
