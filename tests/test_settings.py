@@ -151,8 +151,9 @@ def test_a_wrong_setting_stops_gunicorn_with_one_line_that_names_it(environ, tmp
     assert name in line_of_a_refused_start({**environ, name: text}, tmp_path)
 
 
-def test_gunicorn_does_not_start_in_production_without_a_secret(environ, tmp_path):
-    environ = {**environ, "MECHTECH_ENV": "production", "JWT_SECRET": ""}
+@pytest.mark.parametrize("secret", ["", "s" * 31], ids=len)
+def test_gunicorn_does_not_start_in_production_without_a_secret_of_32_bytes(environ, tmp_path, secret):
+    environ = {**environ, "MECHTECH_ENV": "production", "JWT_SECRET": secret}
     assert "JWT_SECRET" in line_of_a_refused_start(environ, tmp_path)
 
 
@@ -224,6 +225,15 @@ def test_a_dotenv_that_was_written_on_windows_is_read_from_its_first_line(tmp_pa
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfMECHTECH_ENV=production\r\nJWT_SECRET=" + SECRET.encode() + b"\r\n")
     settings = load()
     assert (settings.env, settings.jwt_secret) == ("production", SECRET)
+
+
+def test_a_dotenv_that_is_wrong_is_named(tmp_path):
+    (tmp_path / ".env").write_bytes("# für später\n".encode("latin-1"))
+    with pytest.raises(SettingError, match=r"\A\.env .*\Z"):
+        load()
+    (tmp_path / ".env").write_text("WEB_CONCURRENCY=many")
+    with pytest.raises(SettingError, match=r"\AWEB_CONCURRENCY .*\Z"):
+        load()
 
 
 def test_the_example_of_a_dotenv_lists_every_setting_with_its_default(tmp_path):
