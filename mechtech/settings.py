@@ -109,12 +109,11 @@ def _secret(secret: str | None, env: str, db_path: str) -> str:
     if secret is None:
         secret = _development_secret(Path(f"{db_path}.secret"))
     try:
+        if env == "production" and len(secret.encode()) < 32:
+            raise SettingError("JWT_SECRET must be of at least 32 bytes in production")
         jwt.encode({}, secret, "HS256")  # a text that looks like a PEM key fails at first use otherwise
-        long_enough = env == "development" or len(secret.encode()) >= 32
     except (jwt.PyJWTError, ValueError):
         raise SettingError("JWT_SECRET must be plain text, not a key file") from None
-    if not long_enough:
-        raise SettingError("JWT_SECRET must be of at least 32 bytes in production")
     return secret
 
 
