@@ -78,6 +78,14 @@ def test_the_bare_address_of_the_api_counts_too(limited, path):
     assert (answer.status_code, answer.headers.get("X-RateLimit-Remaining")) == (404, "1")
 
 
+@pytest.mark.parametrize("path", ["//api/mechanics", "///api/mechanics/", "/api/mechanics//", "/api/mechanics///"])
+def test_no_spelling_of_a_path_goes_around_the_count(limited, path):
+    client = limited("1 per hour")
+    client.get("/api/mechanics/")
+    answer = client.get("/", environ_overrides={"PATH_INFO": path})
+    assert answer.status_code in (404, 429)
+
+
 @pytest.mark.parametrize("path", ["/", "/health", "/nowhere", "/apix", "/favicon.ico"])
 def test_outside_of_the_api_nothing_counts(limited, path):
     client = limited("2 per hour")

@@ -1,0 +1,175 @@
+"""Addresses: with and without a trailing slash, never by a redirect, and the methods that each of them knows."""
+
+import pytest
+
+from mechtech import create_app
+from mechtech.settings import from_environment
+from tests.conftest import MECHANIC, SECRET, Api, book, signup
+
+ENDPOINTS = {
+    "/": {"GET"},
+    "/health": {"GET"},
+    "/api/auth/signup": {"POST"},
+    "/api/auth/login": {"POST"},
+    "/api/auth/profile": {"GET", "PUT"},
+    "/api/booking": {"GET", "POST"},
+    "/api/booking/1": {"GET", "PUT", "DELETE"},
+    "/api/booking/1/review": {"POST"},
+    "/api/contact": {"GET", "POST"},
+    "/api/contact/1": {"GET", "DELETE"},
+    "/api/contact/1/read": {"PUT"},
+    "/api/mechanics": {"GET", "POST"},
+    "/api/mechanics/1": {"GET", "PUT"},
+    "/api/mechanics/1/availability": {"GET"},
+}
+METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "PROPFIND"]
+SLASHED = [path + slash for path in ENDPOINTS for slash in ("", "/") if path + slash != "//"]
+every_path = pytest.mark.parametrize("path", SLASHED)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory):
+    """A client, and the token of an admin who has booking 1; mechanic 1 is there, messages are not."""
+    path = tmp_path_factory.mktemp("standing") / "test.db"
+    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
+    app = create_app(from_environment(environ))
+    client = Api(app.test_client())
+    admin = signup(client)
+    app.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    book(client, admin)
+    client.post("/api/mechanics/", MECHANIC, token=admin)
+    return client, admin
+
+
+def methods(path):
+    return ENDPOINTS[path.rstrip("/") or "/"]
+
+
+def test_the_index_lists_every_endpoint_and_who_may_call_it(standing):
+    client, _ = standing
+    answer = client.get("/")
+    assert (answer.status_code, answer.json.keys()) == (200, {"name", "version", "endpoints"})
+    listed = {(row["method"], row["path"].rstrip("/") or "/") for row in answer.json["endpoints"]}
+    assert listed == {(method, path.replace("/1", "/:id")) for path, methods in ENDPOINTS.items() for method in methods}
+    assert {row["who"].split()[0].strip(",") for row in answer.json["endpoints"]} == {
+        "anyone",
+        "user",
+        "owner",
+        "admin",
+    }
+
+
+@every_path
+def test_a_method_that_a_path_knows_is_answered_there_without_a_redirect(standing, path):
+    client, admin = standing
+    for method in methods(path):
+        answer = client.call(method, path, token=admin)
+        assert answer.status_code not in (405, 413, 415, 500)
+        assert not 300 <= answer.status_code < 400
+        assert answer.status_code != 404 or "contact/1" in path  # where there is no message
+
+
+@pytest.mark.parametrize("path", [path for path in ENDPOINTS if path != "/"])
+def test_the_slash_makes_no_difference(standing, path):
+    client, admin = standing
+    for method in methods(path) - {"DELETE"}:
+        plain, slashed = (client.call(method, each, token=admin) for each in (path, f"{path}/"))
+        assert plain.status_code == slashed.status_code
+        assert {**plain.json, "requestId": None} == {**slashed.json, "requestId": None}
+
+
+@every_path
+def test_every_other_method_is_405_with_allow(standing, path):
+    client, admin = standing
+    for method in METHODS:
+        if method in methods(path):
+            continue
+        answer = client.call(method, path, token=admin)
+        assert (answer.status_code, answer.json["error"]) == (405, "method_not_allowed"), method
+        allowed = {name.strip() for name in answer.headers["Allow"].split(",")}
+        assert allowed - {"HEAD", "OPTIONS"} == methods(path), method
+        assert ("HEAD" in allowed) == ("GET" in methods(path))
+
+
+@every_path
+def test_a_wrong_method_is_405_before_anybody_asks_for_a_token_or_a_body(standing, path):
+    client, _ = standing
+    answer = client.call("PATCH", path, data=b"{", token="bad", content_type="text/plain")
+    assert answer.status_code == 405
+
+
+@every_path
+def test_head_is_get_without_a_body(standing, path):
+    client, admin = standing
+    head = client.call("HEAD", path, token=admin)
+    assert head.data == b""
+    if "GET" in methods(path):
+        get = client.get(path, token=admin)
+        assert head.status_code == get.status_code
+        assert head.headers["Content-Length"] == str(len(get.data))
+        assert head.headers["Content-Type"] == get.headers["Content-Type"] == "application/json"
+    else:
+        assert head.status_code == 405
+
+
+@every_path
+def test_options_tells_the_methods(standing, path):
+    client, _ = standing
+    answer = client.call("OPTIONS", path)
+    assert (answer.status_code, answer.data) in ((200, b""), (204, b""))
+    assert {name.strip() for name in answer.headers["Allow"].split(",")} - {"HEAD", "OPTIONS"} == methods(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/api//booking", "/api/booking//1", "/api/booking/1//review"),
+        *("/api/./booking", "/api/../health", "/api/%2e%2e/health", "/API/booking", "/Health", "/api/Booking", "/api"),
+        *("/api/", "/nowhere", "/api/nowhere", "/api/bookings", "/api/booking/1/2", "/api/booking/1/reviews"),
+        *("/api/auth", "/api/contact/1/unread", "/api/contact/BK000001", "/api/mechanics/1/availability/1"),
+        *(
+            "/%2Fapi%2Fbooking",
+            "/api%2f%2fbooking",
+            "/api/booking%00",
+            "/health%0A",
+            "/health%20",
+            "/static/x",
+            "/health;x",
+        ),
+        *("/.env", "/mechtech.db", "/favicon.ico", "/%E2%82%AC", "/%FF", "/" + "x" * 9000),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "PATCH"])
+def test_an_unknown_path_is_404_and_looks_at_no_token(standing, path, method):
+    client, _ = standing
+    for token in (None, "bad"):
+        answer = client.call(method, path, token=token)
+        assert (answer.status_code, answer.json["error"]) == (404, "not_found")
+        assert answer.json["requestId"] == answer.headers["X-Request-ID"]
+        assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["//api//booking", "//api//booking/", "///api//booking/1", "//nowhere"])
+def test_doubled_slashes_are_404_and_no_redirect(standing, path):
+    client, admin = standing
+    # Given so because the test client would take the first name for a host.
+    answer = client.get("/", environ_overrides={"PATH_INFO": path}, token=admin)
+    assert (answer.status_code, answer.json["error"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/nowhere"])
+def test_outside_of_the_api_no_token_is_looked_at(standing, path):
+    client, _ = standing
+    for authorization in ("Bearer bad", "Basic dXNlcjpwYXNz", "Bearer", "\x00"):
+        headers = {"HTTP_AUTHORIZATION": authorization}
+        assert client.get(path, environ_overrides=headers).status_code == client.get(path).status_code
+
+
+@pytest.mark.parametrize("ending", ["//", "///", "/?", "/?x=1", "?", "/#x", "//?limit=1"])
+@pytest.mark.parametrize("path", list(ENDPOINTS))
+def test_nothing_is_ever_redirected(standing, path, ending):
+    client, _ = standing
+    for method in ("GET", "OPTIONS"):
+        answer = client.call(method, path + ending)
+        assert not 300 <= answer.status_code < 400
+        assert "Location" not in answer.headers
