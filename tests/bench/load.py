@@ -85,17 +85,19 @@ class Run(NamedTuple):
 
 
 class Load:
-    """Requests sent in turn, over many connections. reads_only: the percentiles are those of the GETs among them."""
+    """Requests sent in turn, over many connections. mixed: the percentiles are those of the GETs among them."""
 
-    def __init__(self, folder: Path, *requests: Request, reads_only: bool = False):
+    def __init__(self, folder: Path, *requests: Request, mixed: bool = False):
         handle, self._script = tempfile.mkstemp(".lua", dir=folder)
         with open(handle, "w") as script:
-            script.write(SCRIPT % "\n".join(map(_formatted, requests)) + (READS_ONLY if reads_only else ""))
-        self._threads = CONNECTIONS if reads_only else 1
+            script.write(SCRIPT % "\n".join(map(_formatted, requests)) + (READS_ONLY if mixed else ""))
+        self._threads, self._connections = (16, 16) if mixed else (1, CONNECTIONS)
+
+    def warm_up(self, server: Server) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(self._wrk(server, 1), stdout=subprocess.DEVNULL, timeout=0.25)
 
     def run(self, server: Server, seconds: int) -> Run:
-        with contextlib.suppress(subprocess.TimeoutExpired):  # the warm-up
-            subprocess.run(self._wrk(server, 1), stdout=subprocess.DEVNULL, timeout=0.25)
         before = _cpu_seconds(server)
         output = subprocess.run(self._wrk(server, seconds), capture_output=True, text=True, check=True).stdout
         cpu = _cpu_seconds(server) - before
@@ -112,7 +114,7 @@ class Load:
                 process.kill()
 
     def _wrk(self, server, seconds) -> list[str]:
-        shape = [f"-t{self._threads}", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"]
+        shape = [f"-t{self._threads}", f"-c{self._connections}", f"-d{seconds}s", "--timeout", "10s"]
         return ["wrk", *shape, "-s", self._script, f"http://127.0.0.1:{server.port}"]
 
 

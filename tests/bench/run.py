@@ -62,6 +62,12 @@ def add_runs(work, runs, floor="", rates=(), **bounds):
     add(work, floor, median(run.rate for run in runs), ratio=ratio, runs=runs, **bounds)
 
 
+def warm_run(load, server, seconds=SECONDS):
+    """Not for logins: those of a warm-up would still be at work when the run begins."""
+    load.warm_up(server)
+    return load.run(server, seconds)
+
+
 def rates(runs):
     return [run.rate for run in runs]
 
@@ -124,10 +130,10 @@ class Bench:
         runs, beneath = {name: [] for name in loads}, {name: [] for name in loads}
         for n in range(ROUNDS):
             say(f"work, round {n + 1} of {ROUNDS}")
-            bare.append(floor.run(wsgi, SECONDS))
+            bare.append(warm_run(floor, wsgi))
             for name, load in loads.items():
-                beneath[name].append(floor.run(flask, SECONDS))
-                runs[name].append(load.run(service, SECONDS))
+                beneath[name].append(warm_run(floor, flask, 1))
+                runs[name].append(warm_run(load, service))
             committed.append(data.commits(raw, SECONDS))
         wsgi.kill()
         flask.kill()
@@ -158,10 +164,10 @@ class Bench:
         alone, beside = [], []
         for n in range(ROUNDS):
             say(f"reads beside logins, round {n + 1} of {ROUNDS}")
-            alone.append(reads.run(service, SECONDS))
+            alone.append(warm_run(reads, service))
             with self.logins.beside(service):
                 time.sleep(0.5)
-                beside.append(reads.run(service, SECONDS))
+                beside.append(warm_run(reads, service))
             wait_until_idle(service)
         add_runs("reads", alone)
         add_runs("reads beside logins", beside, "reads", rates(alone), at_least=0.40)
@@ -173,9 +179,11 @@ class Bench:
         say("mix")
         listed, own, post = (self.requests[name] for name in ("mechanics list", "own bookings", "booking POST"))
         part = [*[listed] * 5, own]
-        mix = Load(self.folder, *part, post, *part, post, *part[1:-1], own, self.login, reads_only=True)
-        runs = [mix.run(service, SECONDS) for _ in range(ROUNDS)]
-        wait_until_idle(service)
+        mix = Load(self.folder, *part, post, *part, post, *part[1:-1], own, self.login, mixed=True)
+        runs = []
+        for _ in range(ROUNDS):
+            runs.append(mix.run(service, LOGIN_SECONDS))
+            wait_until_idle(service)
         add_runs("mix (percentiles: its reads)", runs)
 
     def grow(self):
@@ -185,8 +193,8 @@ class Bench:
             path = self.folder / f"{counts['bookings']}.db"
             sizes.append(data.fill(path, mechanics=200, **counts))
             servers.append(self.server(path))
-            works = requests_to(counts["bookings"]).items()
-            loads.append({name: Load(self.folder, request) for name, request in works})
+            works = requests_to(counts["bookings"])
+            loads.append({name: Load(self.folder, works[name]) for name in works if name != "/health"})
         say("start-up")
         starts = [[start_milliseconds(server) for server in servers] for _ in range(ROUNDS + 2)]
         for server in servers:
@@ -197,7 +205,7 @@ class Bench:
         for n in range(ROUNDS):
             say(f"growth, round {n + 1} of {ROUNDS}")
             for name, pair in pairs.items():
-                pair.append([load[name].run(server, 1) for load, server in zip(loads, servers)])
+                pair.append([warm_run(load[name], server, 1) for load, server in zip(loads, servers)])
         for name, runs in pairs.items():
             ratio = median(large.p50 / small.p50 for small, large in runs)
             large = [large for _, large in runs]
