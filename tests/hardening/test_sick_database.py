@@ -5,7 +5,9 @@ Each ailment is a context manager: the database is sick within, and cured after 
 
 import contextlib
 import os
+import re
 import resource
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -128,7 +130,21 @@ with tempfile.NamedTemporaryFile() as probe:
 def server(tmp_path):
     with running(tmp_path) as server:
         server.acknowledged = set()
+        all_workers_up(server)
         yield server
+
+
+def all_workers_up(server):
+    """Until each of the two has answered something: it has started threads by then."""
+
+    def up() -> bool:
+        at_once(CLIENTS, lambda number: server.call("GET", "/health"))
+        threads = [
+            re.search("Threads:\\s+([0-9]+)", Path(f"/proc/{pid}/status").read_text()) for pid in server.workers()
+        ]
+        return len(threads) == 2 and all(int(found[1]) > 1 for found in threads)
+
+    wait_until(up)
 
 
 def booked(server, mark: str) -> int:
@@ -169,6 +185,23 @@ def test_a_sick_database_is_503_and_well_again_by_itself(server, ailment):
         # A disk that took a write a moment ago is believed for a second.
         wait_until(lambda: not any(at_once(CLIENTS, lambda number: healthy(server))), 3)
     check_well(server, name)
+
+
+@pytest.mark.parametrize(
+    "ailment",
+    [replaced_by_garbage, replaced_by_another_database, removed, truncated_to_nothing],
+    ids=lambda ailment: ailment.__name__,
+)
+def test_a_worker_that_starts_while_the_database_is_sick_harms_nothing(server, ailment):
+    path = Path(server.environ["DB_PATH"])
+    assert at_once(CLIENTS, lambda number: booked(server, f"before {number}")) == [201] * CLIENTS
+    with ailment(server, path):
+        killed = server.workers()[0]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: killed not in server.workers())
+        all_workers_up(server)
+        assert at_once(CLIENTS, lambda number: booked(server, f"sick {number}")) == [503] * CLIENTS
+    check_well(server, "started")
 
 
 def test_a_database_truncated_by_half_loses_nothing_that_was_acknowledged(server):
@@ -269,7 +302,9 @@ def test_a_read_only_database_is_503_and_well_again_by_itself(tmp_path):
     folder.mkdir()
     with small_disk(folder) if CAN_MOUNT else nullcontext(), server_in(folder, tmp_path / "server.log") as server:
         assert booked(server, "before") == 201
+        workers = server.workers()
         server.kill()
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
         with read_only(folder):
             server.start()
             assert at_once(CLIENTS, lambda number: booked(server, f"read-only {number}")) == [503] * CLIENTS

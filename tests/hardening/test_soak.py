@@ -114,7 +114,7 @@ def test_first_starts_of_eight_workers_make_one_schema(tmp_path):
         folder = tmp_path / str(number)
         folder.mkdir()
         with running(folder, WEB_CONCURRENCY="8") as server:
-            assert {answer.status for answer in at_once(16, lambda n: book(server, str(n)))} == {201}  # noqa: B023
+            assert {answer.status for answer in at_once(16, lambda n: book(server, str(n)))} == {201}
             assert "cannot make" not in server.log.read_text()
     tell("first starts of 8 workers", starts=10, refused=0)
 
