@@ -38,7 +38,7 @@ def _without_secrets(record):
     """gunicorn quotes a request that it cannot read, and a token may stand there: the address and the kind must do."""
     if str(record.msg).startswith("Invalid request from ip="):
         record.msg = ": ".join(record.msg.split(": ")[:2])
-    elif record.args:
+    elif isinstance(record.args, tuple):
         record.args = tuple(arg.split("?")[0] if isinstance(arg, str) else arg for arg in record.args)
     return True
 

@@ -186,10 +186,10 @@ class Database:
 
         Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
         """
-        stamp = self._stamp()
+        stamp, log = self._stamp(), Path(f"{self.path}-wal")
+        must_be_ours = self._made or (log.exists() and log.stat().st_size > 0)
         if stamp is None or stamp[2]:
-            log = Path(f"{self.path}-wal")
-            if self._made or (log.exists() and log.stat().st_size):
+            if must_be_ours:
                 raise _failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
             return
         inode = stamp[0]
@@ -198,7 +198,7 @@ class Database:
         with open(self.path, "rb") as file:
             header = file.read(64)
         version = int.from_bytes(header[60:64])
-        if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or self._made)):
+        if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or must_be_ours)):
             raise _failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
         self._known.add(inode)
 

@@ -3,6 +3,7 @@
 werkzeug's ProxyFix reads the list with quotes in it, so that a client's lone quote swallows the proxy's own entry.
 """
 
+from contextlib import suppress
 from ipaddress import ip_address
 
 from flask import Flask
@@ -17,10 +18,8 @@ def init_app(app: Flask) -> None:
     def from_the_nth_hop(environ, start_response):
         hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if len(hops) >= trusted:
-            try:
+            with suppress(ValueError):  # not an address: the proxy's own must do
                 environ["REMOTE_ADDR"] = str(ip_address(hops[-trusted].strip()))
-            except ValueError:
-                pass  # not an address: the proxy's own must do
         scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").split(",")[-trusted:][0].strip()
         if scheme in ("http", "https"):
             environ["wsgi.url_scheme"] = scheme

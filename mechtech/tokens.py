@@ -12,15 +12,18 @@ from flask import current_app
 from mechtech.errors import Unauthorized
 
 BOOKING_SECONDS = 90 * 86400
-# A new password makes the next token valid from the next second on, so iat may be that much ahead of the clock.
 OPTIONS = {"require": ["iat", "exp"], "verify_iat": False, "verify_exp": False}
 # PyJWT lets some of these through when the header or a claim is hostile.
 BAD = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 def for_user(user: dict, now: int) -> str:
-    """now: seconds since 1970, taken before the password was looked at."""
+    """now: seconds since 1970, taken before the password was looked at.
+
+    A new password ends what was issued in its own second too, so the next token waits for the next second.
+    """
     issued = max(now, user["tokens_valid_from"])
+    time.sleep(max(0.0, issued - time.time()))
     return _sign({"userId": user["id"], "iat": issued, "exp": issued + current_app.config["settings"].jwt_expire})
 
 
