@@ -6,9 +6,8 @@ from itertools import product
 import jwt
 import pytest
 
-from mechtech import create_app
-from mechtech.settings import from_environment
-from tests.conftest import BOOKING, SECRET, Api, book, complete, hire, signup
+from tests.answers import lasting_client, refused, wrong_fields
+from tests.conftest import BOOKING, SECRET, book, complete, hire, signup
 
 COLUMNS = {
     *("id", "user_id", "name", "email", "phone", "vehicle_type", "vehicle_brand", "vehicle_model", "service_type"),
@@ -41,12 +40,9 @@ def standing(tmp_path_factory):
 
     The admin's own bookings: 1 pending, 2 in progress, 3 completed. Mechanic 1 is verified.
     """
-    path = tmp_path_factory.mktemp("standing") / "test.db"
-    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
-    app = create_app(from_environment(environ))
-    client = Api(app.test_client())
+    client = lasting_client(tmp_path_factory.mktemp("standing"))
     admin = signup(client)
-    app.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    client.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
     hire(client, admin)
     for booking_id, status in enumerate(("pending", "in-progress", "completed"), 1):
         book(client, admin)
@@ -66,12 +62,7 @@ def view(client, token, booking_id):
 
 
 def assert_invalid(answer, *fields):
-    assert (answer.status_code, answer.json["error"]) == (400, "validation"), answer.text
-    assert set(answer.json["fields"]) == set(fields)
-
-
-def assert_refused(answer, status, code):
-    assert (answer.status_code, answer.json["error"]) == (status, code), answer.text
+    assert wrong_fields(answer) == set(fields)
 
 
 # --- Asking for help
@@ -104,11 +95,11 @@ def test_the_holder_of_a_booking_token_books_as_a_guest(client):
     second = book(client, first["bookingToken"])
     assert second["bookingId"] == 2
     assert view(client, second["bookingToken"], 2)["user_id"] is None
-    assert_refused(client.get("/api/booking/2", token=first["bookingToken"]), 404, "not_found")
+    refused(client.get("/api/booking/2", token=first["bookingToken"]), 404, "not_found")
 
 
 def test_a_bad_token_makes_no_booking(client, admin):
-    assert_refused(client.post("/api/booking/", BOOKING, token="bad"), 401, "unauthorized")
+    refused(client.post("/api/booking/", BOOKING, token="bad"), 401, "unauthorized")
     assert client.get("/api/booking/", token=admin).json["total"] == 0
 
 
@@ -257,8 +248,8 @@ def test_an_admin_lists_everyones_bookings_newest_first(client, customer, admin)
 
 
 def test_a_list_needs_a_user(client):
-    assert_refused(client.get("/api/booking/"), 401, "unauthorized")
-    assert_refused(client.get("/api/booking/", token=book(client)["bookingToken"]), 401, "unauthorized")
+    refused(client.get("/api/booking/"), 401, "unauthorized")
+    refused(client.get("/api/booking/", token=book(client)["bookingToken"]), 401, "unauthorized")
 
 
 def test_a_list_without_rows_is_empty(client, customer):
@@ -351,7 +342,7 @@ def test_a_cursor_is_no_token(client, customer):
     book(client, customer)
     book(client, customer)
     cursor = client.get("/api/booking/?limit=1", token=customer).json["nextCursor"]
-    assert_refused(client.get("/api/booking/1", token=cursor), 401, "unauthorized")
+    refused(client.get("/api/booking/1", token=cursor), 401, "unauthorized")
 
 
 def test_an_unknown_query_name_is_ignored(client, customer):
@@ -432,11 +423,11 @@ def test_who_opens_the_booking_of_a_customer(client, customer, admin, method, ca
 def test_a_booking_that_does_not_exist(client, customer, admin, method):
     body = {"status": "cancelled"} if method == "PUT" else None
     guest = book(client)["bookingToken"]
-    assert_refused(client.call(method, "/api/booking/7", json=body), 401, "unauthorized")
+    refused(client.call(method, "/api/booking/7", json=body), 401, "unauthorized")
     strangers = [client.call(method, "/api/booking/7", json=body, token=token) for token in (customer, admin, guest)]
     hidden = client.call(method, "/api/booking/1", json=body, token=customer)
     for answer in (*strangers, hidden):
-        assert_refused(answer, 404, "not_found")
+        refused(answer, 404, "not_found")
         assert answer.json["message"] == hidden.json["message"]  # no telling them apart
 
 
@@ -460,10 +451,10 @@ def test_a_path_id_is_the_number_or_the_reference_in_any_case(client, admin, pat
 def test_a_hostile_path_id_is_404(standing, path_id):
     client, admin = standing
     path = f"/api/booking/{path_id}"
-    assert_refused(client.get(path, token=admin), 404, "not_found")
-    assert_refused(client.put(path, {"status": "cancelled"}, token=admin), 404, "not_found")
-    assert_refused(client.delete(path, token=admin), 404, "not_found")
-    assert_refused(client.post(f"{path}/review", {"rating": 5}, token=admin), 404, "not_found")
+    refused(client.get(path, token=admin), 404, "not_found")
+    refused(client.put(path, {"status": "cancelled"}, token=admin), 404, "not_found")
+    refused(client.delete(path, token=admin), 404, "not_found")
+    refused(client.post(f"{path}/review", {"rating": 5}, token=admin), 404, "not_found")
     assert view(client, admin, 1)["status"] == "pending"
 
 
@@ -508,7 +499,7 @@ def test_every_step_by_an_admin(client, customer, admin, before, after):
         assert (answer.json["bookingId"], answer.json["status"]) == (1, after)
         assert view(client, admin, 1)["status"] == after
     else:
-        assert_refused(answer, 409, "conflict")
+        refused(answer, 409, "conflict")
         assert view(client, admin, 1) == was
 
 
@@ -521,12 +512,12 @@ def test_every_step_by_an_owner(client, customer, admin, owner, before, after):
     was = view(client, admin, 1)
     answer = client.put("/api/booking/1", {"status": after}, token=token)
     if after != "cancelled":
-        assert_refused(answer, 403, "forbidden")
+        refused(answer, 403, "forbidden")
     elif before in ("pending", "confirmed"):
         assert (answer.status_code, answer.json["status"]) == (200, "cancelled")
         return
     else:
-        assert_refused(answer, 409, "conflict")
+        refused(answer, 409, "conflict")
     assert view(client, admin, 1) == was
 
 
@@ -546,7 +537,7 @@ def test_delete_cancels_and_keeps_the_row(client, customer, admin, before, who):
             "by": who,
         }
     else:
-        assert_refused(answer, 409, "conflict")
+        refused(answer, 409, "conflict")
     assert client.get("/api/booking/", token=customer).json["total"] == 1
 
 
@@ -559,7 +550,7 @@ def test_delete_cancels_and_keeps_the_row(client, customer, admin, before, who):
 )
 def test_an_update_needs_a_known_status_or_a_mechanic(standing, body):
     client, admin = standing
-    assert_refused(client.put("/api/booking/1", body, token=admin), 400, "validation")
+    refused(client.put("/api/booking/1", body, token=admin), 400, "validation")
     assert view(client, admin, 1)["status"] == "pending"
 
 
@@ -609,7 +600,7 @@ def test_a_final_booking_keeps_its_mechanic(client, admin, status, given):
     book(client)
     bring_to(client, admin, 1, status)
     body = {"mechanicId": mechanic_id if given == "a mechanic" else None}
-    assert_refused(client.put("/api/booking/1", body, token=admin), 409, "conflict")
+    refused(client.put("/api/booking/1", body, token=admin), 409, "conflict")
 
 
 @pytest.mark.parametrize("value", ["1", "one", 1.5, True, False, 0, -1, 2**63 - 1, 2**63, 10**30, [], {}, [1], 7, "\0"])
@@ -633,7 +624,7 @@ def test_an_unverified_mechanic_gets_no_booking(client, admin):
 def test_an_owner_who_asks_for_a_mechanic_is_forbidden(client, customer, admin, body):
     hire(client, admin)
     book(client, customer)
-    assert_refused(client.put("/api/booking/1", body, token=customer), 403, "forbidden")
+    refused(client.put("/api/booking/1", body, token=customer), 403, "forbidden")
     assert view(client, customer, 1)["status"] == "pending"
 
 
@@ -651,15 +642,15 @@ def test_a_mechanic_carries_five_bookings_and_the_next_is_409(client, admin):
     ids = _confirmed(client, admin, mechanic_id, 5)
     waiting = book(client)["bookingId"]
     both = {"status": "confirmed", "mechanicId": mechanic_id}
-    assert_refused(client.put(f"/api/booking/{waiting}", both, token=admin), 409, "conflict")
+    refused(client.put(f"/api/booking/{waiting}", both, token=admin), 409, "conflict")
     assert view(client, admin, waiting)["mechanic_id"] is None  # nothing changed
     # Pending ones may wait beyond the capacity, but not begin.
     assert client.put(f"/api/booking/{waiting}", {"mechanicId": mechanic_id}, token=admin).status_code == 200
-    assert_refused(client.put(f"/api/booking/{waiting}", {"status": "confirmed"}, token=admin), 409, "conflict")
+    refused(client.put(f"/api/booking/{waiting}", {"status": "confirmed"}, token=admin), 409, "conflict")
     # In progress is as busy as confirmed; whoever has a slot keeps it.
     assert client.put(f"/api/booking/{ids[0]}", {"status": "in-progress"}, token=admin).status_code == 200
     assert client.put(f"/api/booking/{ids[1]}", {"mechanicId": mechanic_id}, token=admin).status_code == 200
-    assert_refused(client.put(f"/api/booking/{waiting}", {"status": "confirmed"}, token=admin), 409, "conflict")
+    refused(client.put(f"/api/booking/{waiting}", {"status": "confirmed"}, token=admin), 409, "conflict")
 
 
 @pytest.mark.parametrize(
@@ -682,14 +673,14 @@ def test_the_capacity_is_a_setting(environ, request, environ_capacity):
     _confirmed(client, admin, mechanic_id, int(environ_capacity))
     booking_id = book(client)["bookingId"]
     both = {"status": "confirmed", "mechanicId": mechanic_id}
-    assert_refused(client.put(f"/api/booking/{booking_id}", both, token=admin), 409, "conflict")
+    refused(client.put(f"/api/booking/{booking_id}", both, token=admin), 409, "conflict")
 
 
 def test_a_confirmed_booking_does_not_move_to_a_mechanic_who_is_full(client, admin):
     full, other = hire(client, admin), hire(client, admin, "second@garage.example")
     _confirmed(client, admin, full, 5)
     (moving,) = _confirmed(client, admin, other, 1)
-    assert_refused(client.put(f"/api/booking/{moving}", {"mechanicId": full}, token=admin), 409, "conflict")
+    refused(client.put(f"/api/booking/{moving}", {"mechanicId": full}, token=admin), 409, "conflict")
     assert view(client, admin, moving)["mechanic_id"] == other
 
 
@@ -803,7 +794,7 @@ def test_an_owner_reviews_once(client, customer, admin, owner):
     assert answer.json["rating"] == 4
     service = view(client, token, 1)["service"]
     assert (service["rating"], service["review"]) == (4, "Quick!")
-    assert_refused(client.post("/api/booking/1/review", {"rating": 1}, token=token), 409, "conflict")
+    refused(client.post("/api/booking/1/review", {"rating": 1}, token=token), 409, "conflict")
     assert client.get(f"/api/mechanics/{mechanic_id}").json["mechanic"]["rating"] == 4
 
 
@@ -821,7 +812,7 @@ def test_nobody_else_reviews(client, customer, admin, caller, status, code):
     complete(client, admin, 1)
     tokens = {"nobody": None, "admin": admin, "another customer": signup(client)}
     token = book(client)["bookingToken"] if caller == "a guest" else tokens[caller]
-    assert_refused(client.post("/api/booking/1/review", {"rating": 5}, token=token), status, code)
+    refused(client.post("/api/booking/1/review", {"rating": 5}, token=token), status, code)
     assert view(client, customer, 1)["service"]["rating"] is None
 
 
@@ -829,7 +820,7 @@ def test_nobody_else_reviews(client, customer, admin, caller, status, code):
 def test_only_a_completed_booking_is_reviewed(client, customer, admin, status):
     book(client, customer)
     bring_to(client, admin, 1, status)
-    assert_refused(client.post("/api/booking/1/review", {"rating": 5}, token=customer), 409, "conflict")
+    refused(client.post("/api/booking/1/review", {"rating": 5}, token=customer), 409, "conflict")
 
 
 @pytest.mark.parametrize("body", [{"rating": 1}, {"rating": 5, "review": None}, {"rating": 3, "review": ""}])

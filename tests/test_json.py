@@ -5,9 +5,8 @@ import socket
 
 import pytest
 
-from mechtech import create_app
-from mechtech.settings import from_environment
-from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, signup
+from tests.answers import lasting_client, refused
+from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, book, complete, signup
 from tests.server import Server
 
 KIB_64 = 64 * 1024
@@ -71,9 +70,7 @@ NOT_AN_OBJECT = {
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory):
     """A client of an app for all that is refused."""
-    path = tmp_path_factory.mktemp("standing") / "test.db"
-    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
-    client = Api(create_app(from_environment(environ)).test_client())
+    client = lasting_client(tmp_path_factory.mktemp("standing"))
     signup(client)
     book(client)
     return client
@@ -82,10 +79,6 @@ def standing(tmp_path_factory):
 def send(client, endpoint, data, content_type="application/json", **kwargs):
     method, path = endpoint.split()
     return client.call(method, path, data=data, content_type=content_type, **kwargs)
-
-
-def assert_refused(answer, status, code):
-    assert (answer.status_code, answer.json["error"]) == (status, code), answer.text
 
 
 # --- What is no JSON object
@@ -102,7 +95,7 @@ def test_a_body_that_is_no_json_object_is_400_before_anybody_asks_who_sent_it(st
 @every_endpoint
 def test_a_missing_body_is_400(standing, endpoint):
     method, path = endpoint.split()
-    assert_refused(standing.call(method, path), 400, "invalid_json")
+    refused(standing.call(method, path), 400, "invalid_json")
 
 
 @every_endpoint
@@ -121,7 +114,7 @@ def test_an_empty_object_is_json(standing, endpoint):
 )
 def test_another_content_type_is_415(standing, endpoint, content_type):
     data = json.dumps(TAKING_A_BODY[endpoint]).encode()
-    assert_refused(send(standing, endpoint, data, content_type), 415, "unsupported_media_type")
+    refused(send(standing, endpoint, data, content_type), 415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +126,7 @@ def test_the_content_type_may_have_parameters_and_any_case(client, content_type)
 
 @every_endpoint
 def test_a_body_is_64_kib_at_most(standing, endpoint):
-    assert_refused(send(standing, endpoint, b"{}".ljust(KIB_64 + 1)), 413, "payload_too_large")
+    refused(send(standing, endpoint, b"{}".ljust(KIB_64 + 1)), 413, "payload_too_large")
     assert send(standing, endpoint, b"{}".ljust(KIB_64)).json["error"] in ("validation", "unauthorized")
 
 
@@ -160,7 +153,7 @@ def test_numbers_beyond_all_bounds_are_no_500(standing, number, field):
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\udc00\ud800"])
 def test_lone_surrogates_are_refused(standing, field, text):
     answer = send(standing, "POST /api/booking/", json.dumps({**BOOKING, field: text}))
-    assert_refused(answer, 400, "validation")
+    refused(answer, 400, "validation")
     assert answer.json["fields"].keys() == {field}
 
 
@@ -172,7 +165,7 @@ def test_a_pair_of_surrogates_is_a_character(client):
 @pytest.mark.parametrize("endpoint", ["POST /api/auth/signup", "POST /api/auth/login"])
 def test_a_password_of_lone_surrogates_is_refused(standing, endpoint):
     answer = send(standing, endpoint, json.dumps({**TAKING_A_BODY[endpoint], "password": "\ud800" * 8}))
-    assert_refused(answer, 400, "validation")
+    refused(answer, 400, "validation")
     assert answer.json["fields"].keys() == {"password"}
 
 
@@ -216,25 +209,25 @@ def test_strings_are_trimmed_but_passwords_never(client):
 def test_validation_comes_before_authorization(standing, endpoint):
     bad = {"name": 5, "email": 5, "status": 5, "rating": 0, "verified": 5, "newPassword": "short"}
     for token in (None, "bad"):
-        assert_refused(send(standing, endpoint, json.dumps(bad), token=token), 400, "validation")
+        refused(send(standing, endpoint, json.dumps(bad), token=token), 400, "validation")
 
 
 @pytest.mark.parametrize("path", ["/api/booking/", "/api/contact/", "/api/mechanics/"])
 def test_the_validation_of_a_query_comes_before_authorization(standing, path):
     for token in (None, "bad"):
-        assert_refused(standing.get(f"{path}?limit=0", token=token), 400, "validation")
+        refused(standing.get(f"{path}?limit=0", token=token), 400, "validation")
 
 
 @pytest.mark.parametrize("endpoint", NEEDING_A_TOKEN)
 def test_authorization_comes_after_a_good_body(standing, endpoint):
     data = json.dumps(TAKING_A_BODY[endpoint])
-    assert_refused(send(standing, endpoint, data), 401, "unauthorized")
+    refused(send(standing, endpoint, data), 401, "unauthorized")
 
 
 @every_endpoint
 def test_a_bad_token_is_401_with_a_good_body_on_open_endpoints_too(standing, endpoint):
     answer = send(standing, endpoint, json.dumps(TAKING_A_BODY[endpoint]), token="bad")
-    assert_refused(answer, 401, "unauthorized")
+    refused(answer, 401, "unauthorized")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
@@ -243,15 +236,15 @@ def test_each_layer_answers_before_the_next(environ, request):
     client = request.getfixturevalue("client")
     evil = {"headers": {"Origin": "https://evil.example"}}
     path = "PUT /api/auth/profile"
-    assert_refused(send(client, path, b"{", token="bad"), 400, "invalid_json")
-    assert_refused(send(client, path, b"{", "text/plain", token="bad"), 415, "unsupported_media_type")
-    assert_refused(send(client, path, b'{"name": 5}', token="bad"), 400, "validation")
-    assert_refused(send(client, path, b"{}", token="bad"), 401, "unauthorized")
-    assert_refused(send(client, "PUT /api/nowhere", b"{", token="bad"), 404, "not_found")
-    assert_refused(send(client, "PATCH /api/auth/profile", b"{", token="bad"), 405, "method_not_allowed")
+    refused(send(client, path, b"{", token="bad"), 400, "invalid_json")
+    refused(send(client, path, b"{", "text/plain", token="bad"), 415, "unsupported_media_type")
+    refused(send(client, path, b'{"name": 5}', token="bad"), 400, "validation")
+    refused(send(client, path, b"{}", token="bad"), 401, "unauthorized")
+    refused(send(client, "PUT /api/nowhere", b"{", token="bad"), 404, "not_found")
+    refused(send(client, "PATCH /api/auth/profile", b"{", token="bad"), 405, "method_not_allowed")
     for endpoint in (path, "PUT /api/nowhere", "PATCH /api/auth/profile"):
-        assert_refused(send(client, endpoint, b"{", token="bad"), 429, "rate_limited")
-        assert_refused(send(client, endpoint, b"{", token="bad", **evil), 403, "cors_forbidden")
+        refused(send(client, endpoint, b"{", token="bad"), 429, "rate_limited")
+        refused(send(client, endpoint, b"{", token="bad", **evil), 403, "cors_forbidden")
 
 
 # --- Bodies on the wire

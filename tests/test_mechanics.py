@@ -8,7 +8,8 @@ import pytest
 
 from mechtech import create_app
 from mechtech.settings import from_environment
-from tests.conftest import BOOKING, MECHANIC, SECRET, Api, book, complete, hire, signup
+from tests.answers import lasting_client, refused, wrong_fields
+from tests.conftest import BOOKING, MECHANIC, Api, book, complete, hire, signup
 
 COLUMNS = {
     *("id", "name", "email", "phone", "latitude", "longitude", "rating", "experience_years", "specializations"),
@@ -23,12 +24,9 @@ MAX = {name: value for name, value in MECHANIC.items() if name != "verified"}
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory):
     """For what is refused, and so leaves no trace: a client, and an admin's token. Mechanic 1 is max@garage.example."""
-    path = tmp_path_factory.mktemp("standing") / "test.db"
-    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
-    app = create_app(from_environment(environ))
-    client = Api(app.test_client())
+    client = lasting_client(tmp_path_factory.mktemp("standing"))
     admin = signup(client)
-    app.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    client.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
     hire(client, admin)
     return client, admin
 
@@ -52,12 +50,7 @@ def hire_at(client, admin, *places):
 
 
 def assert_invalid(answer, *fields):
-    assert (answer.status_code, answer.json["error"]) == (400, "validation"), answer.text
-    assert set(answer.json["fields"]) == set(fields)
-
-
-def assert_refused(answer, status, code):
-    assert (answer.status_code, answer.json["error"]) == (status, code), answer.text
+    assert wrong_fields(answer) == set(fields)
 
 
 # --- The list
@@ -255,12 +248,9 @@ def test_a_specialization_is_part_of_the_text_in_any_case(specialists, text, fou
 @pytest.fixture(scope="module")
 def specialists(tmp_path_factory):
     """A client of a directory with three mechanics that differ in what they can."""
-    path = tmp_path_factory.mktemp("specialists") / "test.db"
-    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
-    app = create_app(from_environment(environ))
-    client = Api(app.test_client())
+    client = lasting_client(tmp_path_factory.mktemp("specialists"))
     admin = signup(client)
-    app.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    client.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
     for number, text in enumerate(("Engine Repair, Towing", "Électrique, Шины, towing", "100% snake_case, Straße")):
         hire(client, admin, f"{number}@garage.example", specializations=text, latitude=0, longitude=0)
     return client
@@ -364,9 +354,9 @@ def test_a_mechanic_without_verification_is_404_but_for_an_admin(client, custome
     for path in (f"/api/mechanics/{mechanic_id}", f"/api/mechanics/{mechanic_id}/availability"):
         guest = book(client)["bookingToken"]
         for token in (None, customer, guest):
-            assert_refused(client.get(path, token=token), 404, "not_found")
+            refused(client.get(path, token=token), 404, "not_found")
         assert client.get(path, token=admin).status_code == 200
-        assert_refused(client.get(path, token="bad"), 401, "unauthorized")
+        refused(client.get(path, token="bad"), 401, "unauthorized")
     client.put(f"/api/mechanics/{mechanic_id}", {"verified": True}, token=admin)
     assert client.get(f"/api/mechanics/{mechanic_id}").json["mechanic"]["verified"] == 1
     client.put(f"/api/mechanics/{mechanic_id}", {"verified": 0}, token=admin)
@@ -379,9 +369,9 @@ def test_a_mechanic_without_verification_is_404_but_for_an_admin(client, custome
 def test_a_path_id_without_a_mechanic_is_404(standing, path_id):
     client, admin = standing
     path = f"/api/mechanics/{path_id}"
-    assert_refused(client.get(path, token=admin), 404, "not_found")
-    assert_refused(client.get(f"{path}/availability", token=admin), 404, "not_found")
-    assert_refused(client.put(path, {"name": "Other"}, token=admin), 404, "not_found")
+    refused(client.get(path, token=admin), 404, "not_found")
+    refused(client.get(f"{path}/availability", token=admin), 404, "not_found")
+    refused(client.put(path, {"name": "Other"}, token=admin), 404, "not_found")
 
 
 # --- What only an admin may do
@@ -392,9 +382,9 @@ def test_only_an_admin_adds_and_changes_mechanics(client, customer, admin):
     hire(client, admin)
     for method, path in (("POST", "/api/mechanics/"), ("PUT", "/api/mechanics/1"), ("PUT", "/api/mechanics/7")):
         body = {**MECHANIC, "email": "new@garage.example"}
-        assert_refused(client.call(method, path, json=body), 401, "unauthorized")
-        assert_refused(client.call(method, path, json=body, token=guest), 401, "unauthorized")
-        assert_refused(client.call(method, path, json=body, token=customer), 403, "forbidden")
+        refused(client.call(method, path, json=body), 401, "unauthorized")
+        refused(client.call(method, path, json=body, token=guest), 401, "unauthorized")
+        refused(client.call(method, path, json=body, token=customer), 403, "forbidden")
     assert [mechanic["email"] for mechanic in find(client)["mechanics"]] == [MECHANIC["email"]]
 
 
@@ -525,4 +515,4 @@ def test_verified_stays_when_it_is_null_or_empty(client, admin, nothing):
 @pytest.mark.parametrize("body", [{}, {"rating": 5}, {"unknown": 1}])
 def test_an_update_names_one_field_at_least(standing, body):
     client, admin = standing
-    assert_refused(client.put("/api/mechanics/1", body, token=admin), 400, "validation")
+    refused(client.put("/api/mechanics/1", body, token=admin), 400, "validation")

@@ -2,9 +2,8 @@
 
 import pytest
 
-from mechtech import create_app
-from mechtech.settings import from_environment
-from tests.conftest import MECHANIC, SECRET, Api, book, signup
+from tests.answers import lasting_client
+from tests.conftest import MECHANIC, book, signup
 
 ENDPOINTS = {
     "/": {"GET"},
@@ -30,12 +29,9 @@ every_path = pytest.mark.parametrize("path", SLASHED)
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory):
     """A client, and the token of an admin who has booking 1; mechanic 1 is there, messages are not."""
-    path = tmp_path_factory.mktemp("standing") / "test.db"
-    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
-    app = create_app(from_environment(environ))
-    client = Api(app.test_client())
+    client = lasting_client(tmp_path_factory.mktemp("standing"))
     admin = signup(client)
-    app.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    client.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
     book(client, admin)
     client.post("/api/mechanics/", MECHANIC, token=admin)
     return client, admin
