@@ -13,9 +13,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from mechtech import create_app, repository
-from mechtech.settings import from_environment
-from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, hire, signup
+from mechtech import repository
+from tests.answers import lasting_client
+from tests.conftest import BOOKING, CONTACT, MECHANIC, book, complete, hire, signup
 
 # What may be read from end to end: the mechanics by an index, and what a subquery has already bounded.
 HARMLESS = re.compile(
@@ -70,14 +70,12 @@ def calls_recorded():
         sys.setprofile(None)
 
 
-def drive(app):
+def drive(client):
     """Ask every endpoint for everything that makes a difference to the statements."""
-    client = Api(app.test_client())
+    commands = client.client.application.test_cli_runner()
     john, admin = signup(client, "john@example.com"), signup(client, "admin@example.com")
-    assert app.test_cli_runner().invoke(args=["create-admin", "admin@example.com"]).exit_code == 0
-    assert (
-        app.test_cli_runner().invoke(args=["reset-password", "admin@example.com"], input="password456\n").exit_code == 0
-    )
+    assert commands.invoke(args=["create-admin", "admin@example.com"]).exit_code == 0
+    assert commands.invoke(args=["reset-password", "admin@example.com"], input="password456\n").exit_code == 0
     login = {"email": "admin@example.com", "password": "password456"}
     admin = client.post("/api/auth/login", login).json["token"]
     client.post("/api/auth/login", {**login, "password": "wrong"})
@@ -133,13 +131,11 @@ def drive(app):
 @pytest.fixture(scope="module")
 def driven(tmp_path_factory):
     """The plans of everything that was run, and the code that ran."""
-    path = tmp_path_factory.mktemp("plans") / "test.db"
-    environ = {"DB_PATH": str(path), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", "RATE_LIMIT": "1000000 per hour"}
+    folder = tmp_path_factory.mktemp("plans")
     with plans_recorded() as plans, calls_recorded() as codes:
-        app = create_app(from_environment(environ))
-        drive(app)
+        drive(lasting_client(folder))
     # Statistics of this tiny database would make the planner choose otherwise than it does in a new one.
-    with sqlite3.connect(path) as connection:
+    with sqlite3.connect(folder / "lasting.db") as connection:
         assert connection.execute("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'").fetchall() == []
     return plans, codes
 
