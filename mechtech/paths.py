@@ -28,7 +28,8 @@ def init_app(app: Flask) -> None:
     inner = app.wsgi_app
 
     def without_trailing_slash(environ, start_response):
-        environ["PATH_INFO"] = environ["PATH_INFO"].rstrip("/") or "/"
+        path = environ["PATH_INFO"].rstrip("/") or "/"
+        environ["PATH_INFO"] = path.replace("//", "/./")  # routing would strip leading ones, unlike the rate limit
         return inner(environ, start_response)
 
     app.wsgi_app = without_trailing_slash
