@@ -228,6 +228,7 @@ def test_a_radius_may_reach_around_the_world(client, admin, radius):
         ("ШИНЫ", {2}),
         ("strasse", {3}),
         ("STRASSE", {3}),
+        ("straße", {3}),
         ("%", {3}),
         ("_", {3}),
         ("100%", {3}),
