@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import jwt
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mechtech import create_app
@@ -222,6 +222,7 @@ def test_no_broken_body_earns_a_500(folder, endpoint):
     @battery
     @given(broken, st.sampled_from(kinds), st.sampled_from(["admin", "nobody"]))
     def run(body, kind, who):
+        assume(body.strip() != b"{}")  # that is not broken, and enough for a profile
         answer = send(folder, method, address(rule), world(folder)[2][who], {"Content-Type": kind}, data=body)
         assert answer.status_code in (400, 401, 403, 413, 415), answer.text
 
