@@ -94,7 +94,7 @@ def check_exact(server: Server, proxies: int):
     assert ask(server, proxies, 3).status == 200
 
 
-@pytest.mark.parametrize("proxies", [0, 1, 2])
+@pytest.mark.parametrize("proxies", [pytest.param(0, marks=pytest.mark.soak), 1, 2])
 def test_the_limit_is_exact_for_mixed_addresses_over_reload_and_restart(tmp_path, proxies):
     environ = {"RATE_LIMIT": f"{LIMIT} per hour", "TRUSTED_PROXIES": str(proxies), "WEB_CONCURRENCY": "4"}
     with running(tmp_path, **environ) as server:
@@ -157,8 +157,8 @@ def flood(folder, monkeypatch, addresses: int, days: int) -> dict:
 
 def test_the_storage_stays_small_after_many_addresses(tmp_path, monkeypatch):
     """Most windows are long over: what is kept is what counts, and a part of it again."""
-    seen = flood(tmp_path, monkeypatch, addresses=100_000, days=2)
-    assert seen["current"] == pytest.approx(100_000 / 48, rel=0.01)
+    seen = flood(tmp_path, monkeypatch, addresses=50_000, days=1)
+    assert seen["current"] == pytest.approx(50_000 / 24, rel=0.01)
     assert seen["kept"] < 1.5 * seen["current"], seen
     assert seen["bytes"] < 6_000_000, seen
 
