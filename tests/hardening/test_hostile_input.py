@@ -208,6 +208,13 @@ broken = st.one_of(
 )
 
 
+def is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 @pytest.mark.parametrize("endpoint", sorted(BODIES), ids=" ".join)
 def test_no_broken_body_earns_a_500(folder, endpoint):
     method, rule = endpoint
@@ -222,7 +229,7 @@ def test_no_broken_body_earns_a_500(folder, endpoint):
     @battery
     @given(broken, st.sampled_from(kinds), st.sampled_from(["admin", "nobody"]))
     def run(body, kind, who):
-        assume(body.strip() != b"{}")  # that is not broken, and enough for a profile
+        assume(not (rule == "/api/auth/profile" and is_object(body)))  # there, names that are not known are no mistake
         answer = send(folder, method, address(rule), world(folder)[2][who], {"Content-Type": kind}, data=body)
         assert answer.status_code in (400, 401, 403, 413, 415), answer.text
 
