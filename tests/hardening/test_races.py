@@ -1,9 +1,12 @@
 """Races are decided by the database: of many who want the same thing at once, exactly as many get it as may."""
 
+import multiprocessing
+import sqlite3
 from collections import Counter
 
 import pytest
 
+from mechtech.db import Database
 from tests.conftest import BOOKING, CONTACT, MECHANIC
 from tests.hardening.tools import at_once, book, check_database, running, sign_up, sql, wait_until
 
@@ -156,3 +159,32 @@ def test_workers_that_start_at_once_in_an_empty_folder_make_one_schema(tmp_path)
     names = [name for (name,) in sql(tmp_path / "test.db", "SELECT name FROM sqlite_schema WHERE type = 'table'")]
     assert {"users", "bookings", "contact_messages", "mechanics", "service_history"} <= set(names)
     check_database(tmp_path / "test.db")
+
+
+def make_and_use(folder, barrier, rounds, failed):
+    """What each worker does with a file that is not there yet."""
+    schema = "CREATE TABLE IF NOT EXISTS hits (id INTEGER PRIMARY KEY) STRICT"
+    for number in range(rounds):
+        db = Database(f"{folder}/{number}.db", schema)
+        barrier.wait(30)
+        try:
+            for _ in range(3):
+                db.write("INSERT INTO hits DEFAULT VALUES")
+        except sqlite3.Error as error:
+            failed.put(repr(error))
+
+
+def test_processes_that_need_a_new_file_at_once_all_get_it(tmp_path):
+    """Sixty times, without the time that a server takes to start."""
+    rounds, workers, context = 60, 4, multiprocessing.get_context("spawn")
+    barrier, failed = context.Barrier(workers), context.Queue()
+    arguments = (str(tmp_path), barrier, rounds, failed)
+    processes = [context.Process(target=make_and_use, args=arguments) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * workers
+    assert failed.empty(), failed.get()
+    counts = {sql(tmp_path / f"{number}.db", "SELECT COUNT(*) FROM hits")[0][0] for number in range(rounds)}
+    assert counts == {3 * workers}
