@@ -33,10 +33,13 @@ def takes(schema):
 def asks(schema):
     """The view gets `query`: the query string as the schema loads it."""
     loader = schema()
+    defaults = _load(loader, {})
 
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
+            if not request.query_string:
+                return view(*args, query=dict(defaults), **kwargs)
             try:
                 data = request.args.to_dict()
             except UnicodeDecodeError:

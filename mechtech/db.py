@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
+from typing import NamedTuple
 from urllib.parse import quote
 
 from flask import current_app
@@ -24,20 +25,30 @@ RETRY_SECONDS = 0.001  # SQLite's own waiting backs off to 100 ms, and starves b
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
+class Stamp(NamedTuple):
+    """Which file stands at the path, in which state."""
+
+    inode: int
+    changed: int  # nanoseconds
+    empty: bool
+
+
 class Connection(sqlite3.Connection):
-    stamp = None  # the file and the state of it that this connection was opened on
+    stamp: Stamp | None = None  # what it was opened on
 
 
 class Database:
     """One SQLite file with its tables. Rows come out as dicts; errors are sqlite3's own.
 
     synchronous: FULL keeps a commit through a power cut, OFF through the death of the process only.
+    adopt: called with a connection, in a transaction, and with what makes the tables, for a file that is not ours yet.
     """
 
-    def __init__(self, path: str, schema: str, synchronous: str = "FULL"):
+    def __init__(self, path: str, schema: str, synchronous: str = "FULL", adopt=lambda tx, make_tables: make_tables()):
         self.path = path
         self._schema = schema
         self._synchronous = synchronous
+        self._adopt = adopt
         self._made = False
         self._connecting = Lock()
         self._known = set()  # inodes
@@ -50,13 +61,8 @@ class Database:
 
     def one(self, sql: str, params=()) -> dict | None:
         """The first row of a reading statement."""
-        connection = self._take_reader()
-        try:
-            cursor = connection.execute(sql, params)
-            row = cursor.fetchone()
-            return row and dict(zip([column[0] for column in cursor.description], row))
-        finally:
-            self._readers.put(connection)
+        found = self.all(sql, params)
+        return found[0] if found else None
 
     def all(self, sql: str, params=()) -> list[dict]:
         """Every row of a reading statement."""
@@ -86,7 +92,6 @@ class Database:
 
     def check(self) -> None:
         """Raise what a request would meet: can the file be read, its lock be had, does the disk take a write?"""
-        self.one("SELECT 1 FROM sqlite_schema LIMIT 1")
         with self.transaction() as connection:
             prove = time.monotonic() - self._proved > PROOF_SECONDS
             if prove:
@@ -102,9 +107,10 @@ class Database:
     def _make(self) -> None:
         connection = self._connect("rwc")
         try:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {self._schema}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-            )
+            connection.execute("BEGIN IMMEDIATE")
+            self._adopt(connection, lambda: run_script(connection, self._schema))
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
         finally:
             connection.close()
@@ -153,12 +159,12 @@ class Database:
             connection.close()
         return fresh
 
-    def _stamp(self) -> tuple | None:
+    def _stamp(self) -> Stamp | None:
         try:
             stat = os.stat(self.path)
         except FileNotFoundError:
             return None
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size == 0
+        return Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size == 0)
 
     def _connect(self, mode: str) -> Connection:
         with self._connecting:
@@ -186,26 +192,37 @@ class Database:
 
         Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
         """
-        stamp, log = self._stamp(), Path(f"{self.path}-wal")
+        log = Path(f"{self.path}-wal")
         must_be_ours = self._made or (log.exists() and log.stat().st_size > 0)
-        if stamp is None or stamp[2]:
+        stamp = self._stamp()  # after the log: another process may be making both
+        if stamp is None or stamp.empty:
             if must_be_ours:
                 raise _failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
             return
-        inode = stamp[0]
-        if inode in self._known:  # closing a file of our own would end SQLite's locks on all connections to it
+        if stamp.inode in self._known:  # to close a file of our own would end SQLite's locks on all connections to it
             return
         with open(self.path, "rb") as file:
             header = file.read(64)
-        version = int.from_bytes(header[60:64])
+        version = int.from_bytes(header[60:64])  # user_version
         if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or must_be_ours)):
             raise _failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
-        self._known.add(inode)
+        self._known.add(stamp.inode)
 
 
 def rows(cursor: sqlite3.Cursor) -> list[dict]:
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row)) for row in cursor]
+
+
+def run_script(tx: sqlite3.Connection, script: str) -> None:
+    """Run its statements within the transaction; executescript() would end it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            tx.execute(statement)
+            statement = ""
+    tx.execute(statement)  # the last may come without its semicolon
 
 
 @contextmanager

@@ -83,7 +83,8 @@ class SQLiteStorage(Storage):
             key        INTEGER PRIMARY KEY, -- a hash: uniform, and a third of the text's size
             count      INTEGER NOT NULL,
             expires_at INTEGER NOT NULL
-        ) STRICT"""
+        ) STRICT;
+        """
 
     def __init__(self, uri: str, wrap_exceptions: bool = False, **options):
         super().__init__(uri, wrap_exceptions, **options)

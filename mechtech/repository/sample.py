@@ -1,8 +1,6 @@
 """The sample data of seed.sql."""
 
-from sqlite3 import complete_statement
-
-from mechtech.db import get_db
+from mechtech.db import get_db, run_script
 
 
 def add(script: str, only_if_new: bool) -> bool:
@@ -12,10 +10,5 @@ def add(script: str, only_if_new: bool) -> bool:
         used = tx.execute("SELECT 1 FROM users UNION ALL SELECT 1 FROM bookings LIMIT 1").fetchone()
         if there or (only_if_new and used):
             return False
-        statement = ""
-        for line in script.splitlines(keepends=True):  # executescript() would end the transaction
-            statement += line
-            if complete_statement(statement):
-                tx.execute(statement)
-                statement = ""
+        run_script(tx, script)
         return True
