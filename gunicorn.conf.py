@@ -1,6 +1,8 @@
 """gunicorn finds this by itself. What is set here holds many and slow clients without a proxy in front."""
 
+import gc
 import logging
+import os
 import resource
 import runpy
 import socket
@@ -12,22 +14,35 @@ import bcrypt  # noqa: F401
 import flask_cors  # noqa: F401
 import flask_limiter  # noqa: F401
 import marshmallow  # noqa: F401
+from gunicorn.workers.gthread import ThreadWorker
 
-_settings = runpy.run_path(str(Path(__file__).parent / "mechtech" / "settings.py"))
+_settings = runpy.run_path(str(Path(__file__).parent / "mechtech" / "settings.py"))  # not imported, see above
 try:
     settings = _settings["load"]()
 except _settings["SettingError"] as error:
     sys.exit(f"Wrong setting: {error}")
 
+
+class Worker(ThreadWorker):
+    """Stops listening as soon as it stops accepting: what came meanwhile would wait, to be reset at the end."""
+
+    def set_accept_enabled(self, enabled):
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
+
+
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency
-worker_class = "gthread"
+worker_class = Worker
 threads = 256  # a slow client holds one while its request comes in; idle ones cost little
 worker_connections = 4096
 backlog = 2048
 keepalive = 75  # seconds
 timeout = 30
 graceful_timeout = 30
+limit_request_line = 8190
 control_socket_disable = True
 # Whoever connects may claim nothing: TRUSTED_PROXIES says who is believed, in mechtech/proxies.py.
 forwarded_allow_ips = ""
@@ -46,8 +61,8 @@ def _without_secrets(record):
 logging.getLogger("gunicorn.error").addFilter(_without_secrets)
 
 # Every connection is a file, and the usual soft limit is 1024.
-_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
 def when_ready(server):
@@ -57,6 +72,14 @@ def when_ready(server):
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
     if server.cfg.reload:
         _greet()
+
+
+def post_worker_init(worker):
+    """A core for each worker: its threads take turns, and a turn that changes the core costs several times as much."""
+    gc.freeze()  # what is there now stays: the collector need not look at it again
+    if hasattr(os, "sched_setaffinity") and workers > 1:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[worker.age % len(cores)]})
 
 
 def _greet():

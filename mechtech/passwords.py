@@ -21,7 +21,7 @@ class Hasher:
 
     def __init__(self, rounds: int, at_once: int):
         self._rounds = rounds
-        self._threads = ThreadPoolExecutor(at_once, "hasher", initializer=os.nice, initargs=(NICENESS,))
+        self._threads = ThreadPoolExecutor(at_once, "hasher", initializer=_step_back)
         self._nobodys = bcrypt.hashpw(os.urandom(16).hex().encode(), bcrypt.gensalt(rounds)).decode()
 
     def hash(self, password: str) -> str:
@@ -40,6 +40,13 @@ class Hasher:
             return self._threads.submit(bcrypt.checkpw, secret, hashed.encode()).result() and possible
         except ValueError:  # not a hash of bcrypt
             return False
+
+
+def _step_back() -> None:
+    """This thread is less urgent than those that answer, and may run on any core, though its worker keeps to one."""
+    if hasattr(os, "sched_setaffinity"):
+        os.nice(NICENESS)
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def hash_password(password: str) -> str:

@@ -107,7 +107,10 @@ def _secret(secret: str | None, env: str, db_path: str) -> str:
     if secret is None and env == "production":
         raise SettingError("JWT_SECRET must be set in production, to at least 32 bytes")
     if secret is None:
-        secret = _development_secret(Path(f"{db_path}.secret"))
+        try:
+            secret = _development_secret(Path(f"{db_path}.secret"))
+        except OSError:
+            raise SettingError(f"DB_PATH must be in a folder that can be written to, not {db_path!r}") from None
     try:
         if env == "production" and len(secret.encode()) < 32:
             raise SettingError("JWT_SECRET must be of at least 32 bytes in production")

@@ -8,14 +8,13 @@ from mechtech.errors import Conflict, Invalid, NotFound
 from mechtech.repository import idempotency
 from mechtech.repository.idempotency import Retry
 from mechtech.repository.mechanics import COUNT_ACTIVE
-from mechtech.repository.page import page
+from mechtech.repository.page import PLACE, json_row, page
 
-JSON_ROW = """json_object(
-    'id', id, 'user_id', user_id, 'name', name, 'email', email, 'phone', phone, 'vehicle_type', vehicle_type,
-    'vehicle_brand', vehicle_brand, 'vehicle_model', vehicle_model, 'service_type', service_type,
-    'description', description, 'location', location, 'latitude', latitude, 'longitude', longitude, 'status', status,
-    'mechanic_id', mechanic_id, 'created_at', created_at, 'updated_at', updated_at, 'reference', printf('BK%06d', id)
-)"""
+COLUMNS = """
+    id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
+    latitude, longitude, status, mechanic_id, created_at, updated_at"""
+REFERENCE = "printf('BK%06d', id)"
+JSON_ROW = json_row(COLUMNS, **PLACE, reference=REFERENCE)
 
 
 def create(booking: dict, actor: str, retry: Retry) -> tuple[dict, bool]:
@@ -49,12 +48,10 @@ def list_page(user_id: int | None, status: str | None, before: int | None, limit
 
 
 def find(booking_id: int) -> dict:
-    """The booking with its service and its history; raises NotFound."""
+    """Raises NotFound."""
     booking = get_db().one(
-        """
-        SELECT id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
-            location, latitude, longitude, status, mechanic_id, created_at, updated_at,
-            printf('BK%06d', id) AS reference
+        f"""
+        SELECT {COLUMNS}, {REFERENCE} AS reference
         FROM bookings
         WHERE id = ?
         """,

@@ -5,12 +5,9 @@ from mechtech.db import get_db
 from mechtech.errors import NotFound
 from mechtech.repository import idempotency
 from mechtech.repository.idempotency import Retry
-from mechtech.repository.page import page
+from mechtech.repository.page import json_row, page
 
-JSON_ROW = """json_object(
-    'id', id, 'fullName', fullName, 'email', email, 'message', message, 'status', status, 'created_at', created_at,
-    'updated_at', updated_at
-)"""
+COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
 
 
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
@@ -31,14 +28,14 @@ def create(message: dict, retry: Retry) -> tuple[int, bool]:
 
 
 def list_page(status: str | None, before: int | None, limit: int):
-    return page(JSON_ROW, "contact_messages", {"status": status}, before, limit)
+    return page(json_row(COLUMNS), "contact_messages", {"status": status}, before, limit)
 
 
 def find(message_id: int) -> dict:
     """Raises NotFound."""
     message = get_db().one(
-        """
-        SELECT id, fullName, email, message, status, created_at, updated_at
+        f"""
+        SELECT {COLUMNS}
         FROM contact_messages
         WHERE id = ?
         """,

@@ -6,22 +6,19 @@ from mechtech import clock
 from mechtech.db import get_db, refusing_duplicates, rows
 from mechtech.encoding import JSONText
 from mechtech.errors import NotFound
+from mechtech.repository.page import PLACE, json_row
 
 EARTH_KM = 6371.0
 TAKEN = {"email": "There is a mechanic with this address already."}
 COLUMNS = """
     id, name, email, phone, latitude, longitude, rating, experience_years, specializations, verified, created_at,
     updated_at"""
-JSON_ROW = """json_object(
-    'id', id, 'name', name, 'email', email, 'phone', phone, 'latitude', latitude, 'longitude', longitude,
-    'rating', rating, 'experience_years', experience_years, 'specializations', specializations, 'verified', verified,
-    'created_at', created_at, 'updated_at', updated_at
-)"""
+JSON_ROW = json_row(COLUMNS, **PLACE)
 COUNT_ACTIVE = """
     SELECT COUNT(*) AS active
     FROM bookings
     WHERE mechanic_id = ? AND status IN ('confirmed', 'in-progress')"""
-# A text that is part of every text, and a capacity that is never reached, let every mechanic through.
+# '' and NULL ask for nothing.
 MATCHING = """
     verified = 1
     AND (:specialization = '' OR instr(casefold(specializations), :specialization))

@@ -7,6 +7,16 @@ COUNTED = 10_000  # a total stops there
 NEWEST = 2**63 - 1
 
 
+# SQLite writes a REAL with 15 digits into JSON; with 17 it is the same number again.
+PLACE = {name: f"iif({name} IS NULL, NULL, json(printf('%!.17g', {name})))" for name in ("latitude", "longitude")}
+
+
+def json_row(columns: str, **computed: str) -> str:
+    """SQL for a row as JSON: each column under its name, what is computed by its SQL."""
+    named = {name.strip(): name for name in columns.split(",")} | computed
+    return f"json_object({', '.join(f'{name!r}, {sql}' for name, sql in named.items())})"
+
+
 def page(json_row: str, table: str, filters: dict, before: int | None, limit: int) -> tuple[JSONText, int, int | None]:
     """Up to limit rows with ids below `before`, the total that match the filters, and below which id the next begin.
 

@@ -217,6 +217,8 @@ class Place(Input):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_pair(self, data, original, **kwargs):
         absent = [name for name in ("latitude", "longitude") if original.get(name) in (None, "")]
+        if len(absent) == 2 and self.partial:  # to clear one of them is to clear both
+            absent = [name for name in absent if name not in original]
         if len(absent) == 1:
             raise ValidationError({absent[0]: ["Latitude and longitude are needed together."]})
 
