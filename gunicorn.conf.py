@@ -1,5 +1,6 @@
 """gunicorn finds this by itself. What is set here holds many and slow clients without a proxy in front."""
 
+import contextlib
 import gc
 import logging
 import os
@@ -62,7 +63,8 @@ logging.getLogger("gunicorn.error").addFilter(_without_secrets)
 
 # Every connection is a file, and the usual soft limit is 1024.
 hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+with contextlib.suppress(ValueError, OSError):  # not every system takes it
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
 def when_ready(server):

@@ -63,9 +63,9 @@ CREATE INDEX IF NOT EXISTS bookings_active ON bookings (mechanic_id) WHERE statu
 
 -- Every status a booking had. The key makes each step happen once.
 CREATE TABLE IF NOT EXISTS booking_history (
-    booking_id INTEGER NOT NULL REFERENCES bookings (id) ON DELETE CASCADE,
+    booking_id INTEGER NOT NULL REFERENCES bookings (id),
     step       INTEGER NOT NULL,
-    status     TEXT NOT NULL,
+    status     TEXT NOT NULL CHECK (status IN ('pending', 'confirmed', 'in-progress', 'completed', 'cancelled')),
     at         TEXT NOT NULL,
     actor      TEXT NOT NULL CHECK (actor IN ('guest', 'customer', 'admin')),
     PRIMARY KEY (booking_id, step)

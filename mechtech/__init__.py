@@ -11,6 +11,7 @@ from mechtech import commands, encoding, origins, paths, proxies, rate_limit, re
 from mechtech.db import Database
 from mechtech.errors import errors
 from mechtech.passwords import Hasher
+from mechtech.repository.original import adopt
 from mechtech.routes.auth import auth
 from mechtech.routes.booking import booking
 from mechtech.routes.contact import contact
@@ -25,7 +26,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     config = config or settings.load()
     app = Flask(__name__, static_folder=None)
     app.config["settings"] = config
-    app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"))
+    app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"), adopt=adopt)
     hashed_at_once = max(1, (os.cpu_count() or 1) // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
 

@@ -4,7 +4,7 @@ from functools import wraps
 
 from flask import request
 
-from mechtech import tokens
+from mechtech import rules, tokens
 from mechtech.errors import Forbidden, Unauthorized
 from mechtech.repository import auth
 
@@ -57,7 +57,7 @@ def _require_user(caller: Caller) -> None:
 
 def _require_admin(caller: Caller) -> None:
     _require_user(caller)
-    if caller.user["role"] != "admin":
+    if not rules.is_admin(caller.user):
         raise Forbidden
 
 

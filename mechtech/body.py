@@ -2,11 +2,13 @@
 
 import json
 from functools import wraps
+from hashlib import sha256
 
 from flask import request
 from marshmallow import missing
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
+from mechtech.repository.idempotency import Retry
 from mechtech.schemas.fields import RETRY_KEY
 
 LIMIT = 64 * 1024  # bytes
@@ -68,6 +70,11 @@ def raw() -> bytes:
             raise InvalidJSON
         environ["mechtech.body"] = body
     return environ["mechtech.body"]
+
+
+def take_retry(fields: dict, user_id: int | None) -> Retry:
+    """The Idempotency-Key, out of the fields, with what it stands for."""
+    return Retry(fields.pop("idempotency_key"), sha256(raw()).digest(), user_id)
 
 
 def json_object() -> dict:

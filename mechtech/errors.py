@@ -38,7 +38,7 @@ UnsupportedMediaType = _refusal(415, "unsupported_media_type", "The body must be
 ServerError = _refusal(500, "server_error", "Something went wrong on our side.")
 Unavailable = _refusal(503, "unavailable", "The service is not available for the moment. Please try again.")
 
-OF_ROUTING = {404: NotFound, 405: NotAllowed, 413: PayloadTooLarge}
+OF_ROUTING = {404: NotFound, 405: NotAllowed}
 
 # sqlite3's codes for a statement that is wrong: our mistake, so a 500. Whatever else the database reports is its own
 # state (locked, full, read-only, damaged, gone), and a 503.

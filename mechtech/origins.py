@@ -8,11 +8,13 @@ from flask_cors import cross_origin
 from mechtech.errors import OriginForbidden
 
 DEVELOPMENT = r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?|null"
+NOTHING = "(?!)"
 
 
 def init_app(app: Flask) -> None:
     listed = app.config["settings"].cors_origins
-    allowed = re.compile(rf"(?:{DEVELOPMENT if listed is None else '|'.join(map(re.escape, listed)) or '(?!)'})\Z")
+    patterns = [DEVELOPMENT] if listed is None else [re.escape(origin) for origin in listed] or [NOTHING]
+    allowed = re.compile(rf"(?:{'|'.join(patterns)})\Z")
 
     @cross_origin(
         origins=allowed,

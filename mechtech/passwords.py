@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import bcrypt
 from flask import current_app
 
-from mechtech.rate_limit import check_guesses, count_failed_guess
-
 NICENESS = 5
 LIMIT = 72  # bytes; bcrypt looks at no more
 
@@ -53,18 +51,8 @@ def hash_password(password: str) -> str:
     return _hasher().hash(password)
 
 
-def is_password(password: str, email: str, hashed: str | None) -> bool:
-    """Is it the password of the account with this address? A wrong one counts as a failed login.
-
-    Raises RateLimited once too many have failed, before the password is looked at, and after: guesses that are sent
-    all at once are worth no more than the limit.
-    """
-    check_guesses(email)
-    if _hasher().match(password, hashed):
-        check_guesses(email)
-        return True
-    count_failed_guess(email)
-    return False
+def match_password(password: str, hashed: str | None) -> bool:
+    return _hasher().match(password, hashed)
 
 
 def _hasher() -> Hasher:

@@ -1,7 +1,5 @@
 """How addresses are read: a trailing slash is as good as none, never by a redirect, and ids are plain digits."""
 
-import re
-
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
@@ -33,16 +31,3 @@ def init_app(app: Flask) -> None:
         return inner(environ, start_response)
 
     app.wsgi_app = without_trailing_slash
-
-
-def index(app: Flask) -> list[dict]:
-    """Every endpoint: method, path, and who may call it."""
-    return [
-        {
-            "method": method,
-            "path": re.sub(r"<.*?>", ":id", rule.rule),
-            "who": getattr(app.view_functions[rule.endpoint], "who", "anyone"),
-        }
-        for rule in app.url_map.iter_rules()
-        for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
-    ]

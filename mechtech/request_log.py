@@ -1,4 +1,4 @@
-"""Layer 3: one line a request, under an id that the answer carries too. Never a body, a token or an address of mail."""
+"""Layer 3: one line a request, under an id that the answer carries too. Never a body, a token or an e-mail address."""
 
 import contextlib
 import logging

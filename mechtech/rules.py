@@ -24,9 +24,9 @@ def actor(user: dict | None) -> str:
     return user["role"] if user else "guest"
 
 
-def opens(booking: dict, user: dict | None, booking_id: int | None) -> bool:
-    """May they see and cancel it? booking_id: the booking that their bookingToken is for."""
-    return booking["id"] == booking_id or is_admin(user) or _is_owner(booking, user)
+def opens(booking: dict, user: dict | None, token_booking_id: int | None) -> bool:
+    """May they see and cancel it? token_booking_id: the booking that their bookingToken is for."""
+    return booking["id"] == token_booking_id or is_admin(user) or _is_owner(booking, user)
 
 
 def is_admin(user: dict | None) -> bool:
@@ -37,9 +37,9 @@ def _is_owner(booking: dict, user: dict | None) -> bool:
     return user is not None and booking["user_id"] == user["id"]
 
 
-def check_update_allowed(changes: dict, actor: str) -> None:
+def check_update_allowed(changes: dict, by: str) -> None:
     """Of all updates, an owner may only cancel."""
-    if actor != "admin" and ("mechanic_id" in changes or changes.get("status") != "cancelled"):
+    if by != "admin" and ("mechanic_id" in changes or changes.get("status") != "cancelled"):
         raise Forbidden("You may only cancel this booking.")
 
 
@@ -49,10 +49,10 @@ def check_review_allowed(booking: dict, user: dict | None) -> None:
         raise Forbidden("Only the customer may review a booking.")
 
 
-def check_step(current: str, wanted: str, actor: str) -> None:
+def check_step(current: str, wanted: str, by: str) -> None:
     if wanted not in NEXT[current]:
         raise Conflict(f"A booking that is {current} cannot become {wanted}.")
-    if wanted == "cancelled" and actor != "admin" and current not in OWNER_CANCELS:
+    if wanted == "cancelled" and by != "admin" and current not in OWNER_CANCELS:
         raise Conflict("The service has begun: please call us to cancel it.")
 
 

@@ -1,7 +1,7 @@
 """Layer 2: what Helmet 7 sets by default, on every answer.
 
-Added at the WSGI level, where it costs next to nothing; so are environ["mechtech.headers"], where other layers put
-what every answer to this request must carry.
+Added at the WSGI level, where it costs next to nothing. environ["mechtech.headers"], begun by request_log.py, is what
+this one answer carries besides: its id, and what rate_limit.py tells.
 """
 
 from flask import Flask

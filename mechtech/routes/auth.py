@@ -6,7 +6,8 @@ from mechtech import clock, tokens
 from mechtech.access import anyone, user
 from mechtech.body import takes
 from mechtech.errors import Invalid, InvalidCredentials
-from mechtech.passwords import hash_password, is_password
+from mechtech.failed_logins import is_password
+from mechtech.passwords import hash_password
 from mechtech.repository import auth as repository
 from mechtech.schemas.auth import Login, Profile, Signup
 

@@ -1,15 +1,12 @@
 """/api/booking: from "my car has stopped" to the review."""
 
-from hashlib import sha256
-
 from flask import Blueprint, current_app
 
 from mechtech import clock, rules, tokens
 from mechtech.access import anyone, owner, user
-from mechtech.body import asks, raw, takes
+from mechtech.body import asks, take_retry, takes
 from mechtech.errors import NotFound
 from mechtech.repository import booking as repository
-from mechtech.repository.idempotency import Retry
 from mechtech.schemas.booking import Booking, BookingQuery, BookingUpdate, Review
 
 booking = Blueprint("booking", __name__, url_prefix="/api/booking")
@@ -19,8 +16,7 @@ booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 @takes(Booking)
 @anyone
 def create(fields, caller):
-    retry = Retry(fields.pop("idempotency_key"), sha256(raw()).digest(), caller.user_id)
-    made, replayed = repository.create(fields, rules.actor(caller.user), retry)
+    made, replayed = repository.create(fields, rules.actor(caller.user), take_retry(fields, caller.user_id))
     answer = {
         "message": "Your booking is received.",
         "id": rules.reference(made["id"]),
@@ -36,7 +32,7 @@ def create(fields, caller):
 @asks(BookingQuery)
 @user
 def list_page(query, caller):
-    user_id = None if caller.user["role"] == "admin" else caller.user_id
+    user_id = None if rules.is_admin(caller.user) else caller.user_id
     bookings, total, following = repository.list_page(user_id, **query)
     return {"total": total, "bookings": bookings, "nextCursor": following and tokens.cursor(following)}
 

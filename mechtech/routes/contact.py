@@ -1,14 +1,11 @@
 """/api/contact: messages from the site's form, for an admin to read."""
 
-from hashlib import sha256
-
 from flask import Blueprint
 
 from mechtech import tokens
 from mechtech.access import admin, anyone
-from mechtech.body import asks, raw, takes
+from mechtech.body import asks, take_retry, takes
 from mechtech.repository import contact as repository
-from mechtech.repository.idempotency import Retry
 from mechtech.schemas.contact import Contact, ContactQuery
 
 contact = Blueprint("contact", __name__, url_prefix="/api/contact")
@@ -18,8 +15,7 @@ contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 @takes(Contact)
 @anyone
 def create(fields, caller):
-    retry = Retry(fields.pop("idempotency_key"), sha256(raw()).digest(), caller.user_id)
-    message_id, replayed = repository.create(fields, retry)
+    message_id, replayed = repository.create(fields, take_retry(fields, caller.user_id))
     headers = {"Idempotent-Replayed": "true"} if replayed else {}
     return {"message": "Thank you, we have your message.", "id": message_id}, 201, headers
 

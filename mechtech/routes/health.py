@@ -1,12 +1,12 @@
 """/health and /: for whoever watches the service, and whoever meets it with curl."""
 
+import re
 import sqlite3
 
 from flask import Blueprint, current_app
 
 from mechtech.db import get_db
 from mechtech.errors import database_failed
-from mechtech.paths import index
 from mechtech.version import VERSION
 
 health = Blueprint("health", __name__)
@@ -24,4 +24,17 @@ def show_health():
 
 @health.get("/")
 def show_index():
-    return {"name": "MechTECH", "version": VERSION, "endpoints": index(current_app)}
+    return {"name": "MechTECH", "version": VERSION, "endpoints": _endpoints()}
+
+
+def _endpoints() -> list[dict]:
+    """Every endpoint: method, path, and who may call it."""
+    return [
+        {
+            "method": method,
+            "path": re.sub(r"<.*?>", ":id", rule.rule),
+            "who": getattr(current_app.view_functions[rule.endpoint], "who", "anyone"),
+        }
+        for rule in current_app.url_map.iter_rules()
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
+    ]

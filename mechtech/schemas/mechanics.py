@@ -1,5 +1,3 @@
-import sys
-
 from marshmallow import ValidationError, missing, validates_schema
 
 from mechtech.schemas.fields import Choice, Decimal, Digits, Email, Flag, Part, Phone, Place, Text, Whole
@@ -25,15 +23,23 @@ class MechanicUpdate(Mechanic, Part):
             raise ValidationError({name: ["One field at least is needed."] for name in self.fields})
 
 
+class Radius(Decimal):
+    """In km, above 0."""
+
+    def __init__(self):
+        super().__init__(0, float("inf"), load_default=50.0)
+
+    def check(self, value):
+        radius = super().check(value)
+        if not 0 < radius < float("inf"):
+            raise ValidationError("This must be above 0.")
+        return radius
+
+
 class MechanicQuery(Place):
     latitude = Decimal(-90, 90, load_default=None)
     longitude = Decimal(-180, 180, load_default=None)
-    radius = Decimal(0, sys.float_info.max, load_default=50.0)  # km
+    radius = Radius()
     specialization = Text(0, load_default="")
     available = Choice(("true", "false"), load_default="false")
     limit = Digits(1, 200, load_default=100)
-
-    @validates_schema(skip_on_field_errors=False)
-    def check_radius(self, data, **kwargs):
-        if data.get("radius") == 0:
-            raise ValidationError({"radius": ["This must be above 0."]})
