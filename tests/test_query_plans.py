@@ -153,7 +153,7 @@ def test_every_function_of_the_repository_was_driven(driven):
 
 def modules():
     """Those of the repository. Not what is run once on a new database: the sample data, the original's."""
-    names = [module.name for module in pkgutil.iter_modules(repository.__path__)]
+    names = {module.name for module in pkgutil.iter_modules(repository.__path__)}
     once = {"sample", "original"}
     assert once < names
     return [importlib.import_module(f"mechtech.repository.{name}") for name in names - once]

@@ -179,8 +179,8 @@ def _refuse_twins(tx: sqlite3.Connection, table: str) -> None:
     if twins:
         ids = "; ".join(sorted(ids for (ids,) in twins))  # the log may name no address
         error = sqlite3.OperationalError(
-            f"in the original's table {table} these ids have one e-mail address, but for upper and lower case: {ids}. "
-            "Change or delete all but one of each; nothing is changed yet"
+            f"in the original's table {table} these ids have one e-mail address, but for upper and lower case, or none: "
+            f"{ids}. Change or delete all but one of each; nothing is changed yet"
         )
         error.sqlite_errorcode = sqlite3.SQLITE_NOTADB  # a state of the file, not a mistake in a statement
         raise error
