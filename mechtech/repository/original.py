@@ -179,8 +179,8 @@ def _refuse_twins(tx: sqlite3.Connection, table: str) -> None:
     if twins:
         ids = "; ".join(sorted(ids for (ids,) in twins))  # the log may name no address
         error = sqlite3.OperationalError(
-            f"in the original's table {table} these ids have one e-mail address, but for upper and lower case, or none: "
-            f"{ids}. Change or delete all but one of each; nothing is changed yet"
+            f"in the original's table {table} these ids share an e-mail address, but for upper and lower case, or have "
+            f"none: {ids}. Change or delete all but one of each; nothing is changed yet"
         )
         error.sqlite_errorcode = sqlite3.SQLITE_NOTADB  # a state of the file, not a mistake in a statement
         raise error
@@ -190,4 +190,4 @@ def _set_aside(tx: sqlite3.Connection) -> None:
     """The service never reads that table; a person may."""
     if tx.execute(HOMELESS).fetchone():
         tx.execute(f"CREATE TABLE original_services_set_aside AS {HOMELESS}")
-        log.warning("some services of the original fit no booking: see the table original_services_set_aside")
+        log.warning("some services or reviews have no place: they are in the table original_services_set_aside")
