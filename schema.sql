@@ -71,6 +71,16 @@ CREATE TABLE IF NOT EXISTS booking_history (
     PRIMARY KEY (booking_id, step)
 ) STRICT, WITHOUT ROWID;
 
+-- A booking and its first step are one statement, so that to book needs no longer transaction.
+CREATE TRIGGER IF NOT EXISTS bookings_begin AFTER INSERT ON bookings
+BEGIN
+    INSERT INTO booking_history (booking_id, step, status, at, actor)
+    VALUES (
+        NEW.id, 1, 'pending', NEW.created_at,
+        CASE WHEN NEW.user_id IS NULL THEN 'guest' ELSE (SELECT role FROM users WHERE id = NEW.user_id) END
+    );
+END;
+
 CREATE TABLE IF NOT EXISTS service_history (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     booking_id   INTEGER NOT NULL UNIQUE REFERENCES bookings (id),

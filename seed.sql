@@ -263,7 +263,7 @@ WITH sample (email, created_at, step, status, at, actor) AS (VALUES
     ('john@mechtech.example', '2026-01-19T09:20:41Z', 1, 'pending', '2026-01-19T09:20:41Z', 'customer'),
     ('olivia.hart@post.example', '2026-01-19T09:44:17Z', 1, 'pending', '2026-01-19T09:44:17Z', 'guest')
 )
-INSERT INTO booking_history (booking_id, step, status, at, actor)
+INSERT OR IGNORE INTO booking_history (booking_id, step, status, at, actor)
 SELECT
     (SELECT id FROM bookings WHERE bookings.email = sample.email AND bookings.created_at = sample.created_at),
     step, status, at, actor

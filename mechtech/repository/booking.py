@@ -17,29 +17,30 @@ REFERENCE = "printf('BK%06d', id)"
 JSON_ROW = json_row(COLUMNS, **PLACE, reference=REFERENCE)
 
 
-def create(booking: dict, actor: str, retry: Retry) -> tuple[dict, bool]:
+INSERT = """
+    INSERT INTO bookings (
+        user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
+        latitude, longitude, created_at, updated_at
+    )
+    VALUES (
+        :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type, :description,
+        :location, :latitude, :longitude, :now, :now
+    )
+    RETURNING id, created_at"""
+
+
+def create(booking: dict, retry: Retry) -> tuple[dict, bool]:
     """id and created_at of the booking that this made, or that an earlier try made; was it an earlier one?"""
+    booking = {**booking, "user_id": retry.user_id, "now": clock.text(clock.now())}
+    if retry.key is None:
+        return get_db().write(INSERT, booking)[0], False
     with get_db().transaction() as tx:
         earlier = idempotency.recall(tx, "booking", retry)
         if earlier is not None:
             return rows(tx.execute("SELECT id, created_at FROM bookings WHERE id = ?", (earlier,)))[0], True
-        now = clock.text(clock.now())
-        booking_id = tx.execute(
-            """
-            INSERT INTO bookings (
-                user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
-                location, latitude, longitude, created_at, updated_at
-            )
-            VALUES (
-                :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
-                :description, :location, :latitude, :longitude, :now, :now
-            )
-            """,
-            {**booking, "user_id": retry.user_id, "now": now},
-        ).lastrowid
-        _add_step(tx, booking_id, "pending", now, actor)
-        idempotency.remember(tx, "booking", retry, booking_id)
-        return {"id": booking_id, "created_at": now}, False
+        made = rows(tx.execute(INSERT, booking))[0]
+        idempotency.remember(tx, "booking", retry, made["id"])
+        return made, False
 
 
 def list_page(user_id: int | None, status: str | None, before: int | None, limit: int):

@@ -10,19 +10,22 @@ from mechtech.repository.page import json_row, page
 COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
 
 
+INSERT = """
+    INSERT INTO contact_messages (fullName, email, message, created_at, updated_at)
+    VALUES (:full_name, :email, :message, :now, :now)
+    RETURNING id"""
+
+
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
     """The id of the message that this made, or that an earlier try made; was it an earlier one?"""
+    message = {**message, "now": clock.text(clock.now())}
+    if retry.key is None:
+        return get_db().write(INSERT, message)[0]["id"], False
     with get_db().transaction() as tx:
         earlier = idempotency.recall(tx, "contact", retry)
         if earlier is not None:
             return earlier, True
-        message_id = tx.execute(
-            """
-            INSERT INTO contact_messages (fullName, email, message, created_at, updated_at)
-            VALUES (:full_name, :email, :message, :now, :now)
-            """,
-            {**message, "now": clock.text(clock.now())},
-        ).lastrowid
+        ((message_id,),) = tx.execute(INSERT, message).fetchall()
         idempotency.remember(tx, "contact", retry, message_id)
         return message_id, False
 

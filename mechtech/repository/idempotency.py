@@ -17,8 +17,6 @@ class Retry(NamedTuple):
 
 def recall(tx: Connection, resource: str, retry: Retry) -> int | None:
     """The id of the row that this request made before; raises Conflict if the key was used for another body."""
-    if retry.key is None:
-        return None
     row = tx.execute(
         """
         SELECT row_id, body_hash
@@ -37,8 +35,6 @@ def recall(tx: Connection, resource: str, retry: Retry) -> int | None:
 
 def remember(tx: Connection, resource: str, retry: Retry, row_id: int) -> None:
     """Also forgets some of the keys that are over: more than come in, so that the table stays small."""
-    if retry.key is None:
-        return
     tx.execute(
         """
         DELETE FROM idempotency_keys
