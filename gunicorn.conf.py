@@ -79,7 +79,7 @@ def when_ready(server):
 def post_worker_init(worker):
     """A core for each worker: its threads take turns, and a turn that changes the core costs several times as much."""
     gc.freeze()  # what is there now stays: the collector need not look at it again
-    if hasattr(os, "sched_setaffinity") and workers > 1:
+    if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[worker.age % len(cores)]})
 

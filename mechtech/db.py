@@ -19,9 +19,10 @@ from flask import current_app
 from mechtech.errors import Invalid
 
 SCHEMA_VERSION = 1
-READERS = 4  # connections; more only wait for Python's turn
+READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
+CACHE_KIB = 1024  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
-RETRY_SECONDS = 0.001  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
+RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
@@ -180,6 +181,7 @@ class Database:
             try:
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 connection.create_function("casefold", 1, str.casefold, deterministic=True)
                 connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
             except BaseException:
