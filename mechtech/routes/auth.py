@@ -30,7 +30,7 @@ def login(fields, caller):
     now = clock.now()  # before the hash is read: a password changed after that ends this token too
     account = repository.find_login(fields["email"])
     if not is_password(fields["password"], fields["email"], account and account.pop("password")):
-        raise InvalidCredentials(fields={"password": "Wrong, or there is no such account."})
+        raise InvalidCredentials(fields={"password": "Wrong, or there is no such account."})  # nosec B105
     return {"message": "Welcome back.", **_signed_in(account, now)}
 
 
