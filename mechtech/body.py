@@ -58,7 +58,7 @@ def raw() -> bytes:
     environ = request.environ
     if "mechtech.body" not in environ:
         length = request.content_length or 0
-        if length > 2 * LIMIT:  # of what is not read, the server skips as much, or closes the connection
+        if length > LIMIT:  # at once: whoever only claims it must not be waited for
             raise PayloadTooLarge
         try:
             body = environ["wsgi.input"].read(LIMIT + 1)

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from mechtech import rate_limit
-from mechtech.rate_limit import SQLiteStorage
+from mechtech.limit_storage import SQLiteStorage
 from tests.conftest import CONTACT
 from tests.hardening.tools import at_once, check_refusal, running, wait_until
 from tests.server import Server, call, free_port
