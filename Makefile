@@ -14,7 +14,7 @@ run: .venv/installed  ## start the server for development, with sample data in a
 	@exec $(BIN)/gunicorn --reload wsgi:app
 
 test: .venv/installed-tests  ## run the test suite
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 lint: .venv/installed-tests  ## check the style of the code
 	$(BIN)/ruff check

@@ -1,0 +1,13 @@
+"""These tests run one after the other, beside the rest: some watch the clock, and none wants the others' load."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("hardening"))
