@@ -1,6 +1,7 @@
 """gunicorn finds this by itself. What is set here holds many and slow clients without a proxy in front."""
 
 import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -16,6 +17,8 @@ import flask_cors  # noqa: F401
 import flask_limiter  # noqa: F401
 import marshmallow  # noqa: F401
 from gunicorn.workers.gthread import ThreadWorker
+
+M_ARENA_MAX = -8  # of glibc's malloc.h
 
 _settings = runpy.run_path(str(Path(__file__).parent / "mechtech" / "settings.py"))  # not imported, see above
 try:
@@ -65,6 +68,9 @@ logging.getLogger("gunicorn.error").addFilter(_without_secrets)
 hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 with contextlib.suppress(ValueError, OSError):  # not every system takes it
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+# glibc would give many of the threads a heap of their own, a third more memory in all.
+with contextlib.suppress(AttributeError, OSError):  # another C library
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def when_ready(server):

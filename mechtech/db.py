@@ -20,7 +20,7 @@ from mechtech.errors import Invalid
 
 SCHEMA_VERSION = 1
 READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
-CACHE_KIB = 1024  # a connection; the system's own cache is behind it
+CACHE_KIB = 512  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
