@@ -18,36 +18,34 @@ COUNT_ACTIVE = """
     SELECT COUNT(*) AS active
     FROM bookings
     WHERE mechanic_id = ? AND status IN ('confirmed', 'in-progress')"""
-# '' and NULL ask for nothing.
-MATCHING = """
-    verified = 1
-    AND (:specialization = '' OR instr(casefold(specializations), :specialization))
-    AND (:free_slots_of IS NULL OR :free_slots_of > (
-        SELECT COUNT(*)
-        FROM bookings
-        WHERE mechanic_id = mechanics.id AND status IN ('confirmed', 'in-progress')
-    ))"""
+SPECIALIZED = "AND instr(casefold(specializations), :specialization)"
+FREE = """AND :capacity > (
+    SELECT COUNT(*)
+    FROM bookings
+    WHERE mechanic_id = mechanics.id AND status IN ('confirmed', 'in-progress')
+)"""
 
 
 def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[JSONText, int]:
     """The best rated, then most experienced, and how many match. capacity: only those with a free slot."""
-    match = {"specialization": specialization.casefold(), "free_slots_of": capacity}
+    matching = _matching(specialization, capacity)
+    params = {"specialization": specialization.casefold(), "capacity": capacity, "limit": limit}
     found = get_db().one(
         f"""
         SELECT json_group_array({JSON_ROW}) AS rows, COUNT(*) AS count
         FROM (
             SELECT *
             FROM mechanics
-            WHERE {MATCHING}
+            WHERE {matching}
             ORDER BY rating DESC, experience_years DESC, id
             LIMIT :limit
         )
         """,
-        {**match, "limit": limit},
+        params,
     )
     if found["count"] < limit:
         return JSONText(found["rows"]), found["count"]
-    counted = get_db().one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {MATCHING}", match)
+    counted = get_db().one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {matching}", params)
     return JSONText(found["rows"]), counted["total"]
 
 
@@ -60,13 +58,13 @@ def list_near(
         f"""
         SELECT {COLUMNS}
         FROM mechanics
-        WHERE latitude BETWEEN :south AND :north AND {MATCHING}
+        WHERE latitude BETWEEN :south AND :north AND {_matching(specialization, capacity)}
         """,
         {
             "south": latitude - reach,
             "north": latitude + reach,
             "specialization": specialization.casefold(),
-            "free_slots_of": capacity,
+            "capacity": capacity,
         },
     )
     for mechanic in band:
@@ -148,6 +146,11 @@ def update(mechanic_id: int, changes: dict) -> dict:
             {**before[0], **changes, "now": clock.text(clock.now())},
         )
         return rows(updated)[0]
+
+
+def _matching(specialization: str, capacity: int | None) -> str:
+    """What a list asks of a mechanic, as SQL; '' and None ask for nothing."""
+    return f"verified = 1 {SPECIALIZED if specialization else ''} {'' if capacity is None else FREE}"
 
 
 def _distance_km(latitude1: float, longitude1: float, latitude2: float, longitude2: float) -> float:
