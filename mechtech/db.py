@@ -7,10 +7,11 @@ one that writes. A thread has one to itself while its statements run, never whil
 import os
 import sqlite3
 import time
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
+from threading import Event, Lock
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -23,6 +24,8 @@ READERS = 2  # connections; more would only wait for Python's turn, and keep pag
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
+LEFT_AT_MOST = 64  # transactions in one commit
+ORPHAN_SECONDS = 0.1
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
@@ -36,6 +39,14 @@ class Stamp(NamedTuple):
 
 class Connection(sqlite3.Connection):
     stamp: Stamp | None = None  # what it was opened on
+
+
+class Batch:
+    """Transactions that are committed together."""
+
+    def __init__(self):
+        self.ended = Event()
+        self.error: BaseException | None = None
 
 
 class Database:
@@ -58,6 +69,9 @@ class Database:
             self._readers.put(None)
         self._writer = None
         self._writer_lock = Lock()
+        self._waiting = deque()  # an element for each thread that waits for the writer
+        self._batch = None  # what was left to another to commit
+        self._left = 0
         self._proved = 0.0
 
     def one(self, sql: str, params=()) -> dict | None:
@@ -75,21 +89,70 @@ class Database:
 
     def write(self, sql: str, params=()) -> list[dict]:
         """One atomic statement, and the rows it returns."""
-        with self._writing() as (connection, deadline):
+        if self._synchronous == "FULL":
+            with self.transaction() as tx:
+                return rows(tx.execute(sql, params))
+        with self._writing() as (connection, deadline):  # nothing is gained by waiting for a flush that never comes
             return rows(_patiently(deadline, connection.execute, sql, params))
 
     @contextmanager
     def transaction(self):
-        """A connection in an immediate transaction: what is read in it stays true until it commits."""
+        """A connection in an immediate transaction: what is read in it stays true until it is committed.
+
+        While others of this process wait for their turn, it is left to the last of them to commit for all: one flush
+        of the disk. Each can still be undone alone, and none returns before the commit.
+        """
         with self._writing() as (connection, deadline):
-            _patiently(deadline, connection.execute, "BEGIN IMMEDIATE")
+            joins = connection.in_transaction
+            _patiently(deadline, connection.execute, "SAVEPOINT one" if joins else "BEGIN IMMEDIATE")
             try:
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
+            except BaseException as error:
+                if not connection.in_transaction:  # SQLite undid all of it: the disk is full, say
+                    self._end_batch(error)
+                elif joins:
+                    connection.execute("ROLLBACK TO one")
+                    self._commit_or_leave(connection)
+                else:
                     connection.execute("ROLLBACK")
                 raise
+            if joins:
+                connection.execute("RELEASE one")
+            batch = self._commit_or_leave(connection)
+        if batch is not None:
+            self._wait_for(batch)
+
+    def _commit_or_leave(self, connection: Connection) -> Batch | None:
+        """Commit, or return what tells when another has."""
+        if self._waiting and self._left < LEFT_AT_MOST:
+            self._left += 1
+            self._batch = self._batch or Batch()
+            return self._batch
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._end_batch(error)
+            raise
+        self._end_batch(None)
+        return None
+
+    def _end_batch(self, error: BaseException | None) -> None:
+        self._left = 0
+        if self._batch is not None:
+            self._batch.error = error
+            self._batch.ended.set()
+            self._batch = None
+
+    def _wait_for(self, batch: Batch) -> None:
+        while not batch.ended.wait(ORPHAN_SECONDS):
+            with self._writing() as (connection, _):  # whoever waited has given up meanwhile
+                if batch is self._batch:
+                    self._left = LEFT_AT_MOST
+                    self._commit_or_leave(connection)
+        if batch.error is not None:
+            raise batch.error
 
     def check(self) -> None:
         """Raise what a request would meet: can the file be read, its lock be had, does the disk take a write?"""
@@ -128,14 +191,18 @@ class Database:
     def _writing(self):
         """The connection that writes, and by when it must have its lock. One thread at a time."""
         deadline = time.monotonic() + BUSY_SECONDS
-        if not self._writer_lock.acquire(timeout=BUSY_SECONDS):
+        self._waiting.append(None)
+        acquired = self._writer_lock.acquire(timeout=BUSY_SECONDS)
+        self._waiting.pop()
+        if not acquired:
             raise _failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy")
         try:
-            connection = self._current(self._writer)
-            if connection is not self._writer:
-                connection.execute("PRAGMA busy_timeout = 0")  # _patiently() waits better
-                self._writer = connection
-            yield connection, deadline
+            if self._batch is None:
+                connection = self._current(self._writer)
+                if connection is not self._writer:
+                    connection.execute("PRAGMA busy_timeout = 0")  # _patiently() waits better
+                    self._writer = connection
+            yield self._writer, deadline
         except sqlite3.Error:
             self._proved = 0.0
             raise
