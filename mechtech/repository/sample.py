@@ -1,6 +1,7 @@
 """The sample data of seed.sql."""
 
-from mechtech.db import get_db, run_script
+from mechtech.database_file import run_script
+from mechtech.db import get_db
 
 
 def add(script: str, only_if_new: bool) -> bool:

@@ -1,0 +1,152 @@
+"""Opening the one SQLite file of a Database, and noticing when it is not the same any more."""
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+from urllib.parse import quote
+
+SCHEMA_VERSION = 1
+CACHE_KIB = 512  # a connection; the system's own cache is behind it
+BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
+RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
+
+
+class Stamp(NamedTuple):
+    """Which file stands at the path, in which state."""
+
+    inode: int
+    changed: int  # nanoseconds
+    empty: bool
+
+
+class Connection(sqlite3.Connection):
+    stamp: Stamp | None = None  # what it was opened on
+
+
+class DatabaseFile:
+    """Makes the tables, and opens connections. Its arguments are Database's."""
+
+    def __init__(self, path: str, schema: str, synchronous: str, adopt):
+        self.path = path
+        self._schema = schema
+        self._synchronous = synchronous
+        self._adopt = adopt
+        self._made = False
+        self._connecting = Lock()
+        self._known = set()  # inodes
+
+    def current(self, connection: Connection | None) -> Connection:
+        """The connection itself, or a new one if the file was replaced or written to since.
+
+        SQLite goes on with a file that was replaced or overwritten beneath it, and what it acknowledges then is lost.
+        Our own checkpoints write to the file too, rarely enough. The old connection is closed only when the new one
+        is open: the last to close would clear the write-ahead log away.
+        """
+        if connection is not None and connection.stamp == self._stamp():
+            return connection
+        if not self._made:
+            self.make()
+        stamp = self._stamp()
+        fresh = self._connect("rw")
+        fresh.stamp = stamp
+        if connection is not None:
+            connection.close()
+        return fresh
+
+    def make(self) -> None:
+        """Make the file and its tables where they are missing; several processes may do it at once."""
+        patiently(time.monotonic() + BUSY_SECONDS, self._make)
+        self._made = True
+
+    def _make(self) -> None:
+        connection = self._connect("rwc")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            self._adopt(connection, lambda: run_script(connection, self._schema))
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
+        finally:
+            connection.close()
+
+    def _stamp(self) -> Stamp | None:
+        try:
+            stat = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        return Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size == 0)
+
+    def _connect(self, mode: str) -> Connection:
+        with self._connecting:
+            self._check_file()
+            connection = sqlite3.connect(
+                f"file:{quote(str(Path(self.path).absolute()))}?mode={mode}",
+                uri=True,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,  # a transaction begins and ends where the code says so
+                check_same_thread=False,  # one thread at a time, but not always the same
+                factory=Connection,
+            )
+            try:
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+                connection.create_function("casefold", 1, str.casefold, deterministic=True)
+                connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _check_file(self) -> None:
+        """Raise for a file that SQLite must not open, before it does.
+
+        Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
+        """
+        log = Path(f"{self.path}-wal")
+        must_be_ours = self._made or (log.exists() and log.stat().st_size > 0)
+        stamp = self._stamp()  # after the log: another process may be making both
+        if stamp is None or stamp.empty:
+            if must_be_ours:
+                raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
+            return
+        if stamp.inode in self._known:  # to close a file of our own would end SQLite's locks on all connections to it
+            return
+        with open(self.path, "rb") as file:
+            header = file.read(64)
+        version = int.from_bytes(header[60:64])  # user_version
+        if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or must_be_ours)):
+            raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
+        self._known.add(stamp.inode)
+
+
+def run_script(tx: sqlite3.Connection, script: str) -> None:
+    """Run its statements within the transaction; executescript() would end it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            tx.execute(statement)
+            statement = ""
+    tx.execute(statement)  # the last may come without its semicolon
+
+
+def failure(code: int, text: str) -> sqlite3.OperationalError:
+    """An error of SQLite's kind: what it would say if it knew."""
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return error
+
+
+def patiently(deadline: float, execute, *args):
+    """Call execute until the database is not busy or the deadline is past."""
+    while True:
+        try:
+            return execute(*args)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_SECONDS)
