@@ -882,3 +882,12 @@ def test_services_without_a_review_do_not_count_in_the_mean(client, admin):
         complete(client, admin, made["bookingId"], mechanic_id)
     client.post(f"/api/booking/{made['id']}/review", {"rating": 3}, token=made["bookingToken"])
     assert client.get(f"/api/mechanics/{mechanic_id}").json["mechanic"]["rating"] == 3
+
+
+@pytest.mark.parametrize("place", [(40.7379, -73.9967), (0.30000000000000004, -122.41481234567891), (90, -180)])
+def test_a_place_is_the_same_number_in_every_view(client, customer, place):
+    made = book(client, customer, latitude=place[0], longitude=place[1])
+    one = client.get(f"/api/booking/{made['bookingId']}", token=customer).json["booking"]
+    (listed,) = client.get("/api/booking/", token=customer).json["bookings"]
+    assert (one["latitude"], one["longitude"]) == place
+    assert (listed["latitude"], listed["longitude"]) == place

@@ -517,3 +517,14 @@ def test_verified_stays_when_it_is_null_or_empty(client, admin, nothing):
 def test_an_update_names_one_field_at_least(standing, body):
     client, admin = standing
     refused(client.put("/api/mechanics/1", body, token=admin), 400, "validation")
+
+
+@pytest.mark.parametrize("half", ["latitude", "longitude"])
+@pytest.mark.parametrize("empty", [None, ""])
+def test_half_a_place_cannot_be_cleared(client, admin, half, empty):
+    mechanic = hire(client, admin, latitude=40.7, longitude=-74.0)
+    answer = client.put(f"/api/mechanics/{mechanic}", {half: empty}, token=admin)
+    other = {"latitude": "longitude", "longitude": "latitude"}[half]
+    assert (answer.status_code, list(answer.json["fields"])) == (400, [other])
+    cleared = client.put(f"/api/mechanics/{mechanic}", {"latitude": empty, "longitude": None}, token=admin)
+    assert (cleared.json["mechanic"]["latitude"], cleared.json["mechanic"]["longitude"]) == (None, None)

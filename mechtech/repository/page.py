@@ -7,8 +7,14 @@ COUNTED = 10_000  # a total stops there
 NEWEST = 2**63 - 1
 
 
-# SQLite writes a REAL with 15 digits into JSON; with 17 it is the same number again.
-PLACE = {name: f"iif({name} IS NULL, NULL, json(printf('%!.17g', {name})))" for name in ("latitude", "longitude")}
+# SQLite writes a REAL with 15 digits into JSON. Where that is another number, it takes 17.
+PLACE = {
+    name: f"""CASE
+        WHEN {name} IS NULL OR CAST(printf('%!.15g', {name}) AS REAL) = {name} THEN {name}
+        ELSE json(printf('%!.17g', {name}))
+    END"""
+    for name in ("latitude", "longitude")
+}
 
 
 def json_row(columns: str, **computed: str) -> str:
