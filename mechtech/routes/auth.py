@@ -5,7 +5,7 @@ from flask import Blueprint
 from mechtech import clock, tokens
 from mechtech.access import anyone, user
 from mechtech.body import takes
-from mechtech.errors import Invalid, InvalidCredentials
+from mechtech.errors import Invalid, InvalidCredentials, Unauthorized
 from mechtech.failed_logins import is_password
 from mechtech.passwords import hash_password
 from mechtech.repository import auth as repository
@@ -48,7 +48,10 @@ def update_profile(fields, caller):
     if new_password is None:
         account = repository.update(caller.user["id"], fields)
         return {"message": "Your profile is saved.", "user": _shown(account)}
-    old = repository.find_login(caller.user["email"])["password"]
+    account = repository.find_login(caller.user["email"])
+    if account is None:  # deleted this moment
+        raise Unauthorized
+    old = account["password"]
     if not is_password(fields.pop("current_password"), caller.user["email"], old):
         raise Invalid(fields=repository.WRONG_PASSWORD)
     account = repository.update(caller.user["id"], fields, password=hash_password(new_password), instead_of=old)
