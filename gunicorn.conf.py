@@ -64,6 +64,8 @@ def _without_secrets(record):
 
 logging.getLogger("gunicorn.error").addFilter(_without_secrets)
 
+cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+
 # Every connection is a file, and the usual soft limit is 1024.
 hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 with contextlib.suppress(ValueError, OSError):  # not every system takes it
@@ -82,12 +84,18 @@ def when_ready(server):
         _greet()
 
 
+def pre_fork(server, worker):
+    """A core for each worker, the one with the fewest."""
+    taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
+    worker.core = min(cores, key=taken.count)
+
+
 def post_worker_init(worker):
-    """A core for each worker: its threads take turns, and a turn that changes the core costs several times as much."""
+    """Its threads take turns with Python, and a turn that changes the core costs several times as much."""
     gc.freeze()  # what is there now stays: the collector need not look at it again
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[worker.age % len(cores)]})
+    if worker.core is not None:
+        with contextlib.suppress(OSError):  # where this is not allowed, it is only slower
+            os.sched_setaffinity(0, {worker.core})
 
 
 def _greet():

@@ -6,6 +6,7 @@ password each, below the priority of those that answer.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import bcrypt
 from flask import current_app
@@ -43,8 +44,9 @@ class Hasher:
 def _step_back() -> None:
     """This thread is less urgent than those that answer, and may run on any core, though its worker keeps to one."""
     if hasattr(os, "sched_setaffinity"):
-        os.nice(NICENESS)
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        with suppress(OSError):  # where this is not allowed, it only competes
+            os.nice(NICENESS)
+            os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def hash_password(password: str) -> str:
