@@ -18,7 +18,7 @@ from mechtech.errors import Invalid
 
 READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
 LEFT_AT_MOST = 64  # transactions in one commit
-ORPHAN_SECONDS = 0.1
+ORPHAN_SECONDS = 0.1  # after which whoever left a commit to another looks whether it was made
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 

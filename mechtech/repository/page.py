@@ -5,8 +5,6 @@ from mechtech.encoding import JSONText
 
 COUNTED = 10_000  # a total stops there
 NEWEST = 2**63 - 1
-
-
 # SQLite writes a REAL with 15 digits into JSON. Where that is another number, it takes 17.
 PLACE = {
     name: f"""CASE

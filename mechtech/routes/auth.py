@@ -55,7 +55,8 @@ def update_profile(fields, caller):
     if not is_password(fields.pop("current_password"), caller.user["email"], old):
         raise Invalid(fields=repository.WRONG_PASSWORD)
     account = repository.update(caller.user["id"], fields, password=hash_password(new_password), instead_of=old)
-    return {"message": "Your new password is set.", **_signed_in(account, clock.now())}
+    # Of the moment of the change: another change since then ends this token too.
+    return {"message": "Your new password is set.", **_signed_in(account, account["tokens_valid_from"])}
 
 
 def _signed_in(account: dict, now: int) -> dict:
