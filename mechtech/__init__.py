@@ -5,11 +5,10 @@ import os
 import sqlite3
 from pathlib import Path
 
-from flask import Flask
-
 from mechtech import commands, encoding, origins, paths, proxies, rate_limit, request_log, security_headers, settings
 from mechtech.db import Database
 from mechtech.errors import errors
+from mechtech.framework import App
 from mechtech.passwords import Hasher
 from mechtech.repository.original import adopt
 from mechtech.routes.auth import auth
@@ -21,10 +20,10 @@ from mechtech.routes.mechanics import mechanics
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 
 
-def create_app(config: settings.Settings | None = None) -> Flask:
+def create_app(config: settings.Settings | None = None) -> App:
     """config: the settings, from the environment and .env unless given. Raises SettingError."""
     config = config or settings.load()
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.config["settings"] = config
     app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"), adopt=adopt)
     hashed_at_once = max(1, (os.cpu_count() or 1) // config.web_concurrency)

@@ -1,0 +1,26 @@
+"""Flask, without some steps that it takes for every request and that can change none of ours: a fifth of its time."""
+
+import flask
+
+
+class Request(flask.Request):
+    blueprints = ()  # in which to look for hooks and error handlers: ours are all the app's
+
+
+class Response(flask.Response):
+    def __call__(self, environ, start_response):
+        """Every answer is whole, with its length if it has a body, and none has a Location: nothing is left to add."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else self.response
+
+
+class App(flask.Flask):
+    request_class = Request
+    response_class = Response
+
+    def create_url_adapter(self, request):
+        """The path alone decides about the route: there are no subdomains, and no redirects to name a host in."""
+        if request is None:
+            return super().create_url_adapter(request)
+        environ = request.environ
+        return self.url_map.bind("", path_info=environ["PATH_INFO"], default_method=environ["REQUEST_METHOD"])
