@@ -24,6 +24,8 @@ class Stamp(NamedTuple):
 
 class Connection(sqlite3.Connection):
     stamp: Stamp | None = None  # what it was opened on
+    version: int | None = None  # SQLite's count of what others committed, when `known` was read
+    known: dict
 
 
 class DatabaseFile:

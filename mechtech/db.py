@@ -17,6 +17,8 @@ from mechtech.database_file import BUSY_SECONDS, SCHEMA_VERSION, Connection, Dat
 from mechtech.errors import Invalid
 
 READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
+KNOWN_AT_MOST = 64  # rows that a reader keeps in mind, with texts
+SHORT = 64 * 1024  # characters
 LEFT_AT_MOST = 64  # transactions in one commit
 ORPHAN_SECONDS = 0.1  # after which whoever left a commit to another looks whether it was made
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
@@ -53,9 +55,26 @@ class Database:
         self._proved = 0.0
 
     def one(self, sql: str, params=()) -> dict | None:
-        """The first row of a reading statement."""
-        found = self.all(sql, params)
-        return found[0] if found else None
+        """The first row of a reading statement.
+
+        Read once for as long as nothing is committed by anybody: SQLite tells, from what its own page cache relies on.
+        """
+        key = sql, *(params.values() if isinstance(params, dict) else params)
+        connection = self._take_reader()
+        try:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            if version != connection.version:
+                connection.version, connection.known = version, {}
+            found = connection.known.get(key)
+            if found is None:
+                cursor = connection.execute(sql, params)
+                found = [column[0] for column in cursor.description], cursor.fetchall()[:1]
+                if len(connection.known) < KNOWN_AT_MOST and _are_short(found[1]):
+                    connection.known[key] = found
+        finally:
+            self._readers.put(connection)
+        names, row = found
+        return dict(zip(names, *row)) if row else None
 
     def all(self, sql: str, params=()) -> list[dict]:
         """Every row of a reading statement."""
@@ -70,8 +89,11 @@ class Database:
         if self._synchronous == "FULL":
             with self.transaction() as tx:
                 return rows(tx.execute(sql, params))
-        with self._writing() as (connection, deadline):  # nothing is gained by waiting for a flush that never comes
-            return rows(patiently(deadline, connection.execute, sql, params))
+        deadline = self._take_writer()  # nothing is gained by waiting for a flush that never comes
+        try:
+            return rows(patiently(deadline, self._writer.execute, sql, params))
+        finally:
+            self._writer_lock.release()
 
     @contextmanager
     def transaction(self):
@@ -80,7 +102,9 @@ class Database:
         While others of this process wait for their turn, it is left to the last of them to commit for all: one flush
         of the disk. Each can still be undone alone, and none returns before the commit.
         """
-        with self._writing() as (connection, deadline):
+        deadline = self._take_writer()
+        connection = self._writer
+        try:
             joins = connection.in_transaction
             patiently(deadline, connection.execute, "SAVEPOINT one" if joins else "BEGIN IMMEDIATE")
             try:
@@ -97,6 +121,11 @@ class Database:
             if joins:
                 connection.execute("RELEASE one")
             batch = self._commit_or_leave(connection)
+        except sqlite3.Error:
+            self._proved = 0.0
+            raise
+        finally:
+            self._writer_lock.release()
         if batch is not None:
             self._wait_for(batch)
 
@@ -125,10 +154,13 @@ class Database:
 
     def _wait_for(self, batch: Batch) -> None:
         while not batch.ended.wait(ORPHAN_SECONDS):
-            with self._writing() as (connection, _):  # whoever waited has given up meanwhile
+            self._take_writer()  # whoever waited has given up meanwhile
+            try:
                 if batch is self._batch:
                     self._left = LEFT_AT_MOST
-                    self._commit_or_leave(connection)
+                    self._commit_or_leave(self._writer)
+            finally:
+                self._writer_lock.release()
         if batch.error is not None:
             raise batch.error
 
@@ -149,9 +181,8 @@ class Database:
             self._readers.put(connection)
             raise
 
-    @contextmanager
-    def _writing(self):
-        """The connection that writes, and by when it must have its lock. One thread at a time."""
+    def _take_writer(self) -> float:
+        """Lock _writer for this thread, which must release it; by when a statement must have the file's own lock."""
         deadline = time.monotonic() + BUSY_SECONDS
         self._waiting.append(None)
         acquired = self._writer_lock.acquire(timeout=BUSY_SECONDS)
@@ -164,12 +195,15 @@ class Database:
                 if connection is not self._writer:
                     connection.execute("PRAGMA busy_timeout = 0")  # patiently() waits better
                     self._writer = connection
-            yield self._writer, deadline
-        except sqlite3.Error:
+        except BaseException:
             self._proved = 0.0
-            raise
-        finally:
             self._writer_lock.release()
+            raise
+        return deadline
+
+
+def _are_short(found: list[tuple]) -> bool:
+    return all(len(value) < SHORT for row in found for value in row if isinstance(value, str))
 
 
 def rows(cursor: sqlite3.Cursor) -> list[dict]:
