@@ -2,7 +2,7 @@
 
 import re
 
-from flask import Flask, Response, request
+from flask import Flask, Response, after_this_request, request
 from flask_cors import cross_origin
 
 from mechtech.errors import OriginForbidden
@@ -41,12 +41,9 @@ def init_app(app: Flask) -> None:
         origin = request.environ.get("HTTP_ORIGIN")
         if origin is None:
             return None
+        after_this_request(with_cors_headers)
         if not allowed.match(origin) and origin != f"{request.scheme}://{request.host}":
             raise OriginForbidden
         if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
             return Response(status=204)  # a preflight ends here, uncounted
         return None
-
-    @app.after_request
-    def add_cors_headers(response):
-        return with_cors_headers(response) if "HTTP_ORIGIN" in request.environ else response
