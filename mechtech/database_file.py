@@ -31,10 +31,9 @@ class Connection(sqlite3.Connection):
 class DatabaseFile:
     """Makes the tables, and opens connections. Its arguments are Database's."""
 
-    def __init__(self, path: str, schema: str, synchronous: str, adopt):
+    def __init__(self, path: str, schema: str, adopt):
         self.path = path
         self._schema = schema
-        self._synchronous = synchronous
         self._adopt = adopt
         self._made = False
         self._connecting = Lock()
@@ -94,7 +93,7 @@ class DatabaseFile:
             )
             try:
                 connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 connection.create_function("casefold", 1, str.casefold, deterministic=True)
                 connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?

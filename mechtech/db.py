@@ -35,15 +35,13 @@ class Batch:
 class Database:
     """One SQLite file with its tables. Rows come out as dicts; errors are sqlite3's own.
 
-    synchronous: FULL keeps a commit through a power cut, OFF through the death of the process only.
     adopt: called with a connection, in a transaction, and with what makes the tables, for a file that is not ours yet.
     """
 
-    def __init__(self, path: str, schema: str, synchronous: str = "FULL", adopt=lambda tx, make_tables: make_tables()):
+    def __init__(self, path: str, schema: str, adopt=lambda tx, make_tables: make_tables()):
         self.path = path
-        self._file = DatabaseFile(path, schema, synchronous, adopt)
+        self._file = DatabaseFile(path, schema, adopt)
         self.make = self._file.make
-        self._synchronous = synchronous
         self._readers = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)
@@ -86,14 +84,8 @@ class Database:
 
     def write(self, sql: str, params=()) -> list[dict]:
         """One atomic statement, and the rows it returns."""
-        if self._synchronous == "FULL":
-            with self.transaction() as tx:
-                return rows(tx.execute(sql, params))
-        deadline = self._take_writer()  # nothing is gained by waiting for a flush that never comes
-        try:
-            return rows(patiently(deadline, self._writer.execute, sql, params))
-        finally:
-            self._writer_lock.release()
+        with self.transaction() as tx:
+            return rows(tx.execute(sql, params))
 
     @contextmanager
     def transaction(self):

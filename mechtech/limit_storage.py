@@ -1,85 +1,141 @@
-"""Where the limits count: a storage of the library `limits`, in an SQLite file beside the database."""
+"""Where the limits count: a storage of the library `limits`, in a file beside the database that every process maps.
 
-import sqlite3
+SQLite can do it too, but as the one write of a request that reads it cost the whole service a fifth of its speed.
+
+The file is its name (MAGIC) and one or more floors of buckets. Whatever is counted has its bucket, the same on each
+floor, and lies on any of them. A floor is added when a bucket is full of windows that are not over.
+"""
+
+import fcntl
+import mmap
+import os
+import struct
 import threading
 import time
 from hashlib import blake2b
 
 from limits.storage import Storage
 
-from mechtech.db import Database
+MAGIC = b"MechTECH limits\n"
+SLOT = struct.Struct("<8sII")  # what is counted, as a hash; how often; until when, in seconds since 1970
+BUCKET = 64 * SLOT.size  # bytes
+BUCKETS = 4096
+FLOOR = BUCKETS * BUCKET  # 4 MiB: room for some 150,000 addresses at a time
+HIGHEST = 2**32 - 1
 
 
-class SQLiteStorage(Storage):
-    """Counts in an SQLite file: exact across processes, and still there after a restart. URI: sqlite:PATH."""
+class FileStorage(Storage):
+    """Exact across threads and processes, and still there after a restart. URI: file:PATH.
 
-    STORAGE_SCHEME = ["sqlite"]
-    SCHEMA = """
-        CREATE TABLE IF NOT EXISTS hits (
-            key        INTEGER PRIMARY KEY, -- a hash: uniform, and a third of the text's size
-            count      INTEGER NOT NULL,
-            expires_at INTEGER NOT NULL
-        ) STRICT;
-        """
+    A file that is moved or removed is noticed within a second, and a new one begun.
+    """
+
+    STORAGE_SCHEME = ["file"]
+    base_exceptions = (OSError, ValueError)
 
     def __init__(self, uri: str, wrap_exceptions: bool = False, **options):
         super().__init__(uri, wrap_exceptions, **options)
-        self._db = Database(uri.removeprefix("sqlite:"), self.SCHEMA, synchronous="OFF")
+        self._path = uri.removeprefix("file:")
+        self._threads = threading.Lock()  # the lock on the file tells only processes apart
+        self._file = self._map = None
+        self._looked_at = 0
         self._last = threading.local()
 
-    @property
-    def base_exceptions(self):
-        return sqlite3.Error
-
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now = int(time.time())
-        (row,) = self._db.write(
-            """
-            INSERT INTO hits (key, count, expires_at)
-            VALUES (:key, :amount, :now + :expiry)
-            ON CONFLICT (key) DO UPDATE
-            SET count = CASE WHEN expires_at > :now THEN count + :amount ELSE :amount END,
-                expires_at = CASE WHEN expires_at > :now THEN expires_at ELSE :now + :expiry END
-            RETURNING count, expires_at
-            """,
-            {"key": _hash(key), "amount": amount, "now": now, "expiry": expiry},
-        )
-        self._last.expiry = key, row["expires_at"]
-        if row["count"] == amount:
-            self._sweep(_hash(key), now)
-        return row["count"]
+        count, expires_at = self._count(key, amount, expiry)
+        self._last.expiry = key, expires_at
+        return count
 
     def get(self, key: str) -> int:
-        row = self._db.one("SELECT count FROM hits WHERE key = ? AND expires_at > ?", (_hash(key), int(time.time())))
-        return row["count"] if row else 0
+        return self._count(key)[0]
 
     def get_expiry(self, key: str) -> float:
         last, expires_at = getattr(self._last, "expiry", (None, None))
-        if key == last and expires_at > time.time():  # incr() came just before, and read it: no second statement
+        if key == last and expires_at > time.time():  # incr() came just before, and read it
             return expires_at
-        row = self._db.one("SELECT expires_at FROM hits WHERE key = ?", (_hash(key),))
-        return row["expires_at"] if row else time.time()
+        return self._count(key)[1]
 
     def check(self) -> bool:
-        self._db.check()
+        self.get("")
         return True
 
-    def reset(self) -> int | None:
-        return len(self._db.write("DELETE FROM hits RETURNING key"))
+    def reset(self) -> None:
+        self.get("")
+        self._map[len(MAGIC) :] = bytes(len(self._map) - len(MAGIC))
 
     def clear(self, key: str) -> None:
-        self._db.write("DELETE FROM hits WHERE key = ?", (_hash(key),))
+        self._count(key, -HIGHEST)
 
-    def _sweep(self, key: int, now: int) -> None:
-        """Forget some of the windows that are over. Each new one looks at eight others, so at most an eighth stays."""
-        self._db.write(
-            """
-            DELETE FROM hits
-            WHERE expires_at <= :now AND key IN (SELECT key FROM hits WHERE key > :key ORDER BY key LIMIT 8)
-            """,
-            {"key": key, "now": now},
-        )
+    def _count(self, key: str, amount: int = 0, expiry: int = 0) -> tuple[int, int]:
+        """How often with this amount, and until when. A window begins where none is, and lasts for expiry seconds."""
+        now = int(time.time())
+        name = blake2b(key.encode(), digest_size=8).digest()
+        with self._threads:
+            if now != self._looked_at:
+                self._look()
+                self._looked_at = now
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                at = self._find(name, now)
+                _, count, expires_at = SLOT.unpack_from(self._map, at)
+                if expires_at <= now:
+                    count, expires_at = 0, min(now + expiry, HIGHEST)
+                count = max(0, min(count + amount, HIGHEST))
+                if amount:
+                    SLOT.pack_into(self._map, at, name, count, expires_at)
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+        return count, expires_at
 
+    def _find(self, name: bytes, now: int) -> int:
+        """Where its slot is, or one whose window is over."""
+        bucket = len(MAGIC) + int.from_bytes(name[:4]) % BUCKETS * BUCKET
+        floors = range(bucket, len(self._map) - BUCKET + 1, FLOOR)
+        for start in floors:
+            at = self._map.find(name, start, start + BUCKET)
+            while at != -1 and (at - start) % SLOT.size:  # it happens to stand across other fields
+                at = self._map.find(name, at + 1, start + BUCKET)
+            if at != -1:
+                return at
+        size = os.fstat(self._file).st_size
+        if size > len(self._map):  # another process has added a floor
+            self._map = mmap.mmap(self._file, size)
+            return self._find(name, now)
+        for start in floors:
+            for at in range(start, start + BUCKET, SLOT.size):
+                if SLOT.unpack_from(self._map, at)[2] <= now:
+                    return at
+        self._extend(size + FLOOR)
+        return self._find(name, now)
 
-def _hash(key: str) -> int:
-    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), signed=True)
+    def _look(self) -> None:
+        """Make sure that the file at the path is the one that is mapped. Raises ValueError for one that is not ours."""
+        if self._map is not None and self._is_mapped():
+            return
+        if self._file is not None:
+            os.close(self._file)
+        self._map = self._file = None
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            if os.pread(self._file, len(MAGIC), 0) not in (MAGIC, b""):
+                raise ValueError(f"{self._path} is not a file of limits")
+            os.pwrite(self._file, MAGIC, 0)
+            self._extend(len(MAGIC) + FLOOR)
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _is_mapped(self) -> bool:
+        try:
+            there = os.stat(self._path)
+        except FileNotFoundError:
+            return False
+        opened = os.fstat(self._file)
+        return os.path.samestat(there, opened) and there.st_size >= len(self._map) and self._map[: len(MAGIC)] == MAGIC
+
+    def _extend(self, size: int) -> None:
+        """Map the file, of this size at least. What is new is written: a full disk must show here, not at a count."""
+        old = os.fstat(self._file).st_size
+        while old < size:
+            old += os.pwrite(self._file, bytes(size - old), old)
+        self._map = mmap.mmap(self._file, old)

@@ -18,7 +18,7 @@ from mechtech.errors import RateLimited
 
 def init_app(app: Flask) -> None:
     settings = app.config["settings"]
-    uri = settings.rate_limit_storage or f"sqlite:{settings.db_path}.limits"
+    uri = settings.rate_limit_storage or f"file:{settings.db_path}.hits"
     storage, rate = storage_from_string(uri, wrap_exceptions=True), settings.rate_limit
     app.extensions["mechtech.limiter"] = FixedWindowRateLimiter(storage)
 

@@ -3,6 +3,7 @@ import re
 import bcrypt
 import pytest
 
+from mechtech.limit_storage import MAGIC, SLOT
 from tests.answers import lasting_client, refused, sql, wrong_fields
 from tests.conftest import signup
 
@@ -432,11 +433,20 @@ def test_a_login_that_is_not_valid_does_not_count(client):
     assert login(client).status_code == 200
 
 
+def end_windows(path):
+    """As if all that is counted there had begun long ago."""
+    with open(path, "r+b") as file:
+        file.seek(len(MAGIC))
+        slots = [SLOT.pack(name, count, 1) for name, count, _ in SLOT.iter_unpack(file.read())]
+        file.seek(len(MAGIC))
+        file.write(b"".join(slots))
+
+
 def test_logging_in_works_again_when_the_window_ends(client, environ):
     signup(client, "ann@example.com")
     guess(client, 10)
     refused(login(client), 429, "rate_limited")
-    sql(f"{environ['DB_PATH']}.limits", "UPDATE hits SET expires_at = 1")
+    end_windows(f"{environ['DB_PATH']}.hits")
     assert login(client).status_code == 200
     guess(client, 10)
     refused(login(client), 429, "rate_limited")

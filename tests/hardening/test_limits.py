@@ -1,20 +1,24 @@
 """The rate limit is exact: over workers, reloads, addresses and proxies, in a file or in Redis. Broken, it is a 503."""
 
+import hashlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import warnings
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
+from limits.errors import StorageError
 
-from mechtech import rate_limit
-from mechtech.limit_storage import SQLiteStorage
+from mechtech.limit_storage import BUCKET, BUCKETS, FLOOR, MAGIC, SLOT, FileStorage
 from tests.conftest import CONTACT
 from tests.hardening.tools import at_once, check_refusal, running, wait_until
-from tests.server import Server, call, free_port
+from tests.server import ROOT, Server, call, free_port
 
 LIMIT = 40
 FORGED = "6.6.6.6"
@@ -105,7 +109,7 @@ def test_the_limit_is_exact_in_redis(tmp_path, redis):
     environ = {"RATE_LIMIT": f"{LIMIT} per hour", "TRUSTED_PROXIES": "1", "WEB_CONCURRENCY": "4"}
     with running(tmp_path, **environ, RATE_LIMIT_STORAGE=redis.uri) as server:
         check_exact(server, 1)
-        assert not (tmp_path / "test.db.limits").exists()
+        assert not (tmp_path / "test.db.hits").exists()
         redis.stop()
         answer = server.call("GET", "/api/mechanics/")
         check_unavailable(answer)
@@ -121,55 +125,145 @@ def check_unavailable(answer):
 
 
 def test_a_broken_storage_lets_nothing_through_and_heals(tmp_path):
-    limits = tmp_path / "test.db.limits"
+    hits = tmp_path / "test.db.hits"
     with running(tmp_path, RATE_LIMIT=f"{LIMIT} per hour") as server:
         assert server.call("POST", "/api/contact/", CONTACT).status == 201
-        aside = limits.rename(tmp_path / "aside")
-        limits.write_bytes(os.urandom(50_000))
+        aside = hits.rename(tmp_path / "aside")
+        hits.write_bytes(os.urandom(50_000))
+        time.sleep(1.1)  # by then every worker has noticed
         for answer in at_once(8, lambda n: server.call("POST", "/api/contact/", CONTACT)):
             check_unavailable(answer)
         login = {"email": "some@example.com", "password": "password123"}
         check_unavailable(server.call("POST", "/api/auth/login", login))
-        aside.rename(limits)
+        aside.rename(hits)
         answer = wait_until(lambda: (a := server.call("POST", "/api/contact/", CONTACT)).status == 201 and a, 5)
         assert answer.json["id"] == 2, "one of those that were refused was stored"
         # It goes on counting from where it was.
         assert int(answer.headers["X-RateLimit-Remaining"]) <= LIMIT - 2
 
 
-def flood(folder, monkeypatch, addresses: int, days: int) -> dict:
+def test_a_file_that_is_removed_or_cut_short_is_made_anew(tmp_path):
+    hits = tmp_path / "test.db.hits"
+    with running(tmp_path, RATE_LIMIT=f"{LIMIT} per hour") as server:
+        for spoil in (hits.unlink, lambda: os.truncate(hits, 0), lambda: os.truncate(hits, 100_000)):
+            assert server.call("GET", "/api/mechanics/").status == 200
+            spoil()
+            wait_until(lambda: answers(server), 10)
+            assert hits.stat().st_size == len(MAGIC) + FLOOR
+
+
+def answers(server) -> bool:
+    """A worker that counted in the part that is gone may have died of it, and another one is on its way."""
+    try:
+        time.sleep(1.1)
+        return all(server.call("GET", "/api/mechanics/").status == 200 for _ in range(8))
+    except OSError:
+        return False
+
+
+def test_a_file_that_finds_no_room_is_an_error_and_no_count(storage):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FLOOR // 2, hard))
+    try:
+        with pytest.raises(StorageError):
+            storage.incr("a", 60)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert storage.incr("a", 60) == 1
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return FileStorage(f"file:{tmp_path}/hits", wrap_exceptions=True)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """clock.now: seconds since 1970, which tests move on."""
+    clock = SimpleNamespace(now=1_800_000_000.0)
+    monkeypatch.setattr(time, "time", lambda: clock.now)
+    return clock
+
+
+def flood(folder, clock, addresses: int, days: float) -> dict:
     """So many new addresses spread over so many days of windows of an hour; how large did the file become?"""
-    storage = SQLiteStorage(f"sqlite:{folder}/limits", wrap_exceptions=True)
-    clock, step = time.time(), days * 86_400 / addresses
-    largest = started = 0
-    monkeypatch.setattr(rate_limit.time, "time", lambda: clock)
+    storage = FileStorage(f"file:{folder}/hits", wrap_exceptions=True)
     started = time.perf_counter()
     for number in range(addresses):
-        clock += step
+        clock.now += days * 86_400 / addresses
         assert storage.incr(f"LIMITER/10.{number}/api", 3600) == 1
-        if number % 5000 == 0:
-            largest = max(largest, (folder / "limits").stat().st_size + (folder / "limits-wal").stat().st_size)
     took = time.perf_counter() - started
-    kept = storage._db.one("SELECT COUNT(*) AS count FROM hits")["count"]
-    current = storage._db.one("SELECT COUNT(*) AS count FROM hits WHERE expires_at > ?", (int(clock),))["count"]
-    return {"addresses": addresses, "kept": kept, "current": current, "bytes": largest, "seconds": round(took, 1)}
+    return {"addresses": addresses, "bytes": (folder / "hits").stat().st_size, "seconds": round(took, 1)}
 
 
-def test_the_storage_stays_small_after_many_addresses(tmp_path, monkeypatch):
-    """Most windows are long over: what is kept is what counts, and a part of it again."""
-    seen = flood(tmp_path, monkeypatch, addresses=50_000, days=1)
-    assert seen["current"] == pytest.approx(50_000 / 24, rel=0.01)
-    assert seen["kept"] < 1.5 * seen["current"], seen
-    assert seen["bytes"] < 6_000_000, seen
+def test_the_storage_stays_small_after_many_addresses(tmp_path, clock):
+    """Most windows are long over, and their room is taken by others."""
+    assert flood(tmp_path, clock, addresses=300_000, days=1)["bytes"] == len(MAGIC) + FLOOR
 
 
-def test_a_window_that_is_over_begins_anew(tmp_path, monkeypatch):
-    storage = SQLiteStorage(f"sqlite:{tmp_path}/limits", wrap_exceptions=True)
-    clock = 1_800_000_000.0
-    monkeypatch.setattr(rate_limit.time, "time", lambda: clock)
+def test_more_addresses_at_a_time_than_there_is_room_for_make_room_and_are_all_counted(storage, tmp_path, clock):
+    """Three times what a floor holds, in two processes' eyes."""
+    other = FileStorage(f"file:{tmp_path}/hits", wrap_exceptions=True)
+    names = [f"LIMITER/10.{number}/api" for number in range(3 * FLOOR // SLOT.size // 4)]
+    assert {storage.incr(name, 3600) for name in names} == {1}
+    assert {other.incr(name, 3600) for name in names} == {2}
+    assert {storage.get(name) for name in names} == {2}
+    assert (tmp_path / "hits").stat().st_size in (len(MAGIC) + 2 * FLOOR, len(MAGIC) + 3 * FLOOR)
+
+
+def test_a_full_bucket_forgets_nothing(storage, tmp_path, clock):
+    """One slot more than a bucket has, all in the same one, and windows that end at different times."""
+    slots = BUCKET // SLOT.size
+    names, number = [], 0
+    while len(names) <= slots:
+        number += 1
+        hashed = hashlib.blake2b(str(number).encode(), digest_size=8).digest()
+        if int.from_bytes(hashed[:4]) % BUCKETS == 0:
+            names.append(str(number))
+    for place, name in enumerate(names):
+        assert storage.incr(name, 60 + place) == 1
+    assert (tmp_path / "hits").stat().st_size == len(MAGIC) + 2 * FLOOR
+    clock.now += 61  # the first is over, and so is its slot downstairs
+    assert [storage.incr(name, 60) for name in names] == [1, 1, *[2] * (slots - 1)]
+
+
+def test_what_looks_like_a_slot_but_is_none_is_passed_over(storage):
+    """The count and the end of one window are the hash of another, by chance."""
+    storage.get("a")
+    hashed = hashlib.blake2b(b"a", digest_size=8).digest()
+    bucket = len(MAGIC) + int.from_bytes(hashed[:4]) % BUCKETS * BUCKET
+    storage._map[bucket + 8 : bucket + 16] = hashed
+    assert [storage.incr("a", 60) for _ in range(2)] == [1, 2]
+
+
+def test_threads_and_processes_count_each_hit_once(tmp_path):
+    script = (
+        "import sys; from mechtech.limit_storage import FileStorage as S; s = S(sys.argv[1])\n"
+        "for n in range(2000): s.incr('a', 3600); s.incr(f'b{n}', 3600)"
+    )
+    command = [sys.executable, "-c", script, f"file:{tmp_path}/hits"]
+    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
+    storage = FileStorage(f"file:{tmp_path}/hits")
+    at_once(4, lambda _: [storage.incr("a", 3600) for _ in range(500)])
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert storage.get("a") == 3 * 2000 + 4 * 500
+    assert {storage.get(f"b{number}") for number in range(2000)} == {3}
+
+
+def test_a_window_that_is_over_begins_anew(storage, clock):
     assert [storage.incr("a", 60) for _ in range(3)] == [1, 2, 3]
-    clock += 59
+    clock.now += 59
     assert storage.incr("a", 60) == 4
-    clock += 1
+    clock.now += 1
     assert storage.get("a") == 0
     assert storage.incr("a", 60) == 1
+
+
+def test_a_count_is_cleared_alone_or_with_all(storage):
+    for name in "ab":
+        storage.incr(name, 60)
+    storage.clear("a")
+    assert (storage.get("a"), storage.get("b")) == (0, 1)
+    storage.reset()
+    assert storage.get("b") == 0
+    assert storage.check()

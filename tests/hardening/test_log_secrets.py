@@ -185,9 +185,10 @@ def test_a_503_is_told_in_one_line_without_secrets(tmp_path):
         assert answer.status == 503
         request_id = answer.headers["X-Request-ID"]
         assert re.search(rf"(?m)^.* ERROR id={request_id} unavailable: .*$", log_of(server))
-        (tmp_path / "test.db.limits").rename(tmp_path / "aside.limits")
-        (tmp_path / "test.db.limits").write_bytes(os.urandom(10_000))
+        (tmp_path / "test.db.hits").rename(tmp_path / "aside.hits")
+        (tmp_path / "test.db.hits").write_bytes(os.urandom(10_000))
         body = {"email": EMAIL, "password": PASSWORD}
+        wait_until(lambda: server.call("GET", "/api/mechanics/") and "not a file of limits" in log_of(server))
         assert server.call("POST", "/api/auth/login", body, token=token).status == 503
         assert "Traceback" not in log_of(server)
         check_silent(server, token)
