@@ -19,8 +19,8 @@ from limits.storage import Storage
 MAGIC = b"MechTECH limits\n"
 SLOT = struct.Struct("<8sII")  # what is counted, as a hash; how often; until when, in seconds since 1970
 BUCKET = 64 * SLOT.size  # bytes
-BUCKETS = 4096
-FLOOR = BUCKETS * BUCKET  # 4 MiB: room for some 150,000 addresses at a time
+BUCKETS = 512
+FLOOR = BUCKETS * BUCKET  # half a MiB: room for some 20,000 addresses at a time
 HIGHEST = 2**32 - 1
 
 
@@ -101,7 +101,7 @@ class FileStorage(Storage):
         if size > len(self._map):  # another process has added a floor
             self._map = mmap.mmap(self._file, size)
             return self._find(name, now)
-        for start in floors:
+        for start in reversed(floors):  # the last one has most room
             for at in range(start, start + BUCKET, SLOT.size):
                 if SLOT.unpack_from(self._map, at)[2] <= now:
                     return at
