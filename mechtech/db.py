@@ -19,6 +19,7 @@ from mechtech.errors import Invalid
 READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
 KNOWN_AT_MOST = 64  # rows that a reader keeps in mind, with texts
 SHORT = 64 * 1024  # characters
+NOTHING = "DELETE FROM users WHERE 0"  # but with the lock and the rights of a write
 LEFT_AT_MOST = 64  # transactions in one commit
 ORPHAN_SECONDS = 0.1  # after which whoever left a commit to another looks whether it was made
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
@@ -158,12 +159,22 @@ class Database:
 
     def check(self) -> None:
         """Raise what a request would meet: can the file be read, its lock be had, does the disk take a write?"""
-        with self.transaction() as connection:
-            prove = time.monotonic() - self._proved > PROOF_SECONDS
-            if prove:
+        if time.monotonic() - self._proved > PROOF_SECONDS:
+            with self.transaction() as connection:
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        if prove:
             self._proved = time.monotonic()
+            return
+        deadline = self._take_writer()
+        try:
+            if self._batch is None:
+                patiently(deadline, self._writer.execute, NOTHING)
+            else:
+                self._commit_or_leave(self._writer)
+        except sqlite3.Error:
+            self._proved = 0.0
+            raise
+        finally:
+            self._writer_lock.release()
 
     def _take_reader(self) -> Connection:
         connection = self._readers.get()
