@@ -1,7 +1,7 @@
 """What comes in: the JSON layer (400 invalid_json, 413, 415) and the validation layer (400 validation)."""
 
 import json
-from functools import wraps
+from functools import lru_cache, wraps
 from hashlib import sha256
 
 from flask import request
@@ -35,18 +35,18 @@ def takes(schema):
 def asks(schema):
     """The view gets `query`: the query string as the schema loads it."""
     loader = schema()
-    defaults = _load(loader, {})
+
+    @lru_cache(64)  # the same things are asked for again and again
+    def load(query_string: bytes) -> dict:
+        try:
+            return _load(loader, request.args.to_dict())
+        except UnicodeDecodeError:
+            raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
 
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
-            if not request.query_string:
-                return view(*args, query=dict(defaults), **kwargs)
-            try:
-                data = request.args.to_dict()
-            except UnicodeDecodeError:
-                raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
-            return view(*args, query=_load(loader, data), **kwargs)
+            return view(*args, query=dict(load(request.query_string)), **kwargs)
 
         return validated
 

@@ -190,7 +190,7 @@ def test_a_list_goes_by_an_index_of_all_that_it_filters_by(driven):
             if re.search(rf"AND {column} = :", sql):
                 filtered += 1
                 assert all(f"{column}=?" in step for step in searches), (sql, searches)
-    assert filtered >= 10  # user_id, status and both for bookings, status for messages; page and total
+    assert filtered >= 5  # user_id, status and both for bookings, status for messages
 
 
 @pytest.mark.parametrize(

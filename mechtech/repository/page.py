@@ -31,24 +31,22 @@ def page(json_row: str, table: str, filters: dict, before: int | None, limit: in
     where = "".join(f" AND {name} = :{name}" for name in filters)
     found = get_db().one(
         f"""
-        SELECT json_group_array({json_row}) AS rows, COUNT(*) AS count, MIN(id) AS last
+        SELECT rows, last, (
+            SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE id < {NEWEST}{where} LIMIT {COUNTED})
+        ) AS total, EXISTS (
+            SELECT 1 FROM {table} WHERE id < last{where}
+        ) AS more
         FROM (
-            SELECT *
-            FROM {table}
-            WHERE id < :before{where}
-            ORDER BY id DESC
-            LIMIT :limit
+            SELECT json_group_array({json_row}) AS rows, MIN(id) AS last
+            FROM (
+                SELECT *
+                FROM {table}
+                WHERE id < :before{where}
+                ORDER BY id DESC
+                LIMIT :limit
+            )
         )
         """,
         {**filters, "before": before or NEWEST, "limit": limit},
     )
-    if before is None and found["count"] < limit:
-        return JSONText(found["rows"]), found["count"], None
-    counted = get_db().one(
-        f"""
-        SELECT COUNT(*) AS total, (SELECT 1 FROM {table} WHERE id < :last{where} LIMIT 1) AS more
-        FROM (SELECT 1 FROM {table} WHERE id < {NEWEST}{where} LIMIT {COUNTED})
-        """,
-        {**filters, "last": found["last"] or 0},
-    )
-    return JSONText(found["rows"]), counted["total"], found["last"] if counted["more"] else None
+    return JSONText(found["rows"]), found["total"], found["last"] if found["more"] else None
