@@ -34,13 +34,16 @@ def create(booking: dict, retry: Retry) -> tuple[dict, bool]:
     booking = {**booking, "user_id": retry.user_id, "now": clock.text(clock.now())}
     if retry.key is None:
         return get_db().write(INSERT, booking)[0], False
-    with get_db().transaction() as tx:
+
+    def create_once(tx):
         earlier = idempotency.recall(tx, "booking", retry)
         if earlier is not None:
             return rows(tx.execute("SELECT id, created_at FROM bookings WHERE id = ?", (earlier,)))[0], True
         made = rows(tx.execute(INSERT, booking))[0]
         idempotency.remember(tx, "booking", retry, made["id"])
         return made, False
+
+    return get_db().transaction(create_once)
 
 
 def list_page(user_id: int | None, status: str | None, before: int | None, limit: int):
@@ -100,7 +103,8 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
     Raises Conflict where the booking's state or the mechanic's capacity forbids it, Invalid for a mechanic who may
     not work.
     """
-    with get_db().transaction() as tx:
+
+    def change(tx):
         before = _state(tx, booking_id)
         status, mechanic_id = before["status"], before["mechanic_id"]
         if "status" in changes:
@@ -139,12 +143,15 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
                     now,
                 ),
             )
-    return status
+        return status
+
+    return get_db().transaction(change)
 
 
 def review(booking_id: int, rating: int, text: str | None) -> None:
     """The one review of a completed booking, and its mechanic's new mean; raises Conflict."""
-    with get_db().transaction() as tx:
+
+    def review_once(tx):
         reviewed = tx.execute(
             """
             UPDATE service_history
@@ -175,6 +182,8 @@ def review(booking_id: int, rating: int, text: str | None) -> None:
             """,
             (rules.mean_rating(total, count), clock.text(clock.now()), mechanic_id),
         )
+
+    get_db().transaction(review_once)
 
 
 def _state(tx: Connection, booking_id: int) -> dict:

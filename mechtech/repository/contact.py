@@ -21,13 +21,16 @@ def create(message: dict, retry: Retry) -> tuple[int, bool]:
     message = {**message, "now": clock.text(clock.now())}
     if retry.key is None:
         return get_db().write(INSERT, message)[0]["id"], False
-    with get_db().transaction() as tx:
+
+    def create_once(tx):
         earlier = idempotency.recall(tx, "contact", retry)
         if earlier is not None:
             return earlier, True
         ((message_id,),) = tx.execute(INSERT, message).fetchall()
         idempotency.remember(tx, "contact", retry, message_id)
         return message_id, False
+
+    return get_db().transaction(create_once)
 
 
 def list_page(status: str | None, before: int | None, limit: int):

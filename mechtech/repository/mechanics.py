@@ -130,7 +130,8 @@ def create(mechanic: dict) -> dict:
 
 def update(mechanic_id: int, changes: dict) -> dict:
     """Raises NotFound, and Invalid if the address is taken."""
-    with refusing_duplicates(TAKEN), get_db().transaction() as tx:
+
+    def change(tx):
         before = rows(tx.execute(f"SELECT {COLUMNS} FROM mechanics WHERE id = ?", (mechanic_id,)))
         if not before:
             raise NotFound
@@ -146,6 +147,9 @@ def update(mechanic_id: int, changes: dict) -> dict:
             {**before[0], **changes, "now": clock.text(clock.now())},
         )
         return rows(updated)[0]
+
+    with refusing_duplicates(TAKEN):
+        return get_db().transaction(change)
 
 
 def _matching(specialization: str, capacity: int | None) -> str:

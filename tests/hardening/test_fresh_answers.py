@@ -57,10 +57,13 @@ def test_a_row_that_comes_and_goes_is_there_and_gone(db):
 
 
 def test_what_is_undone_is_never_shown(db):
-    with pytest.raises(ZeroDivisionError), db.transaction() as tx:
+    def change_and_fail(tx):
         tx.execute("UPDATE notes SET text = 'never' WHERE id = 1")
         assert db.one(TEXT, (1,)) == {"text": "old"}
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        db.transaction(change_and_fail)
     assert db.one(TEXT, (1,)) == {"text": "old"}
 
 

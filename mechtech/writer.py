@@ -1,0 +1,126 @@
+"""The one connection that writes. Those who wait while others write are written together, by one of them.
+
+So they share one flush of the disk, and whoever writes does not hand the connection on after each. Each can still be
+undone alone, and none is told before the commit.
+"""
+
+import sqlite3
+import time
+from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Lock
+
+from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure, patiently
+
+TOGETHER_AT_MOST = 64  # writes in one commit
+
+
+class Write:
+    """What one thread wants written.
+
+    work: called with a connection in an immediate transaction. in_steps: of several statements, undone together.
+    """
+
+    def __init__(self, work, in_steps: bool):
+        self.work, self.in_steps = work, in_steps
+        self.deadline = time.monotonic() + BUSY_SECONDS
+        self.turn = SimpleQueue()  # tells the thread to look again
+        self.ended = False
+        self.result = None
+        self.error: BaseException | None = None
+
+
+class Writer:
+    def __init__(self, file: DatabaseFile):
+        self._file = file
+        self._connection = None
+        self._at_work = Lock()  # held by the thread that writes for all
+        self._waiting = deque()
+
+    def run(self, work, in_steps: bool):
+        """What work returns, once it is committed; raises what it raises, and sqlite3's errors."""
+        write = Write(work, in_steps)
+        self._waiting.append(write)
+        while not write.ended:
+            if self._at_work.acquire(blocking=False):
+                try:
+                    self._write_for_all()
+                finally:
+                    self._at_work.release()
+                self._pass_on()
+            else:
+                try:
+                    write.turn.get(timeout=max(0.0, write.deadline - time.monotonic()))
+                except Empty:
+                    self._give_up(write)
+        if write.error is not None:
+            raise write.error
+        return write.result
+
+    def _pass_on(self) -> None:
+        """Whoever came meanwhile, and found somebody at work, is the next."""
+        with suppress(IndexError):
+            self._waiting[0].turn.put(None)
+
+    def _give_up(self, write: Write) -> None:
+        """Raise that the time is over, unless it is being written: then it will end."""
+        try:
+            self._waiting.remove(write)
+        except ValueError:
+            write.turn.get()
+        else:
+            self._pass_on()
+            raise failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy")
+
+    def _write_for_all(self) -> None:
+        write = self._next()
+        if write is None:
+            return
+        taken = [write]
+        try:
+            connection = self._connected()
+            patiently(write.deadline, connection.execute, "BEGIN IMMEDIATE")
+            _run(write, connection)
+            while len(taken) < TOGETHER_AT_MOST and (write := self._next()) is not None:
+                taken.append(write)
+                _run(write, connection)
+            connection.execute("COMMIT")
+        except BaseException as error:  # each of them must hear of it
+            for write in taken:
+                write.error = error
+            if self._connection is not None and self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+        finally:
+            for write in taken:
+                write.ended = True
+                write.turn.put(None)
+
+    def _next(self) -> Write | None:
+        with suppress(IndexError):
+            return self._waiting.popleft()
+        return None
+
+    def _connected(self) -> Connection:
+        connection = self._file.current(self._connection)
+        if connection is not self._connection:
+            connection.execute("PRAGMA busy_timeout = 0")  # patiently() waits better
+            self._connection = connection
+        return connection
+
+
+def _run(write: Write, connection: Connection) -> None:
+    """Raises only what has undone the others too: a full disk, say."""
+    if write.in_steps:
+        connection.execute("SAVEPOINT one")
+    try:
+        write.result = write.work(connection)
+    except BaseException as error:
+        if not connection.in_transaction:
+            raise
+        if write.in_steps:
+            connection.execute("ROLLBACK TO one")
+        write.error = error
+    if write.in_steps:
+        connection.execute("RELEASE one")
