@@ -18,7 +18,6 @@ from mechtech.writer import Writer
 READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
 KNOWN_AT_MOST = 64  # rows that a reader keeps in mind, with texts
 SHORT = 64 * 1024  # characters
-NOTHING = "DELETE FROM users WHERE 0"  # but with the lock and the rights of a write
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
@@ -70,28 +69,32 @@ class Database:
 
     def write(self, sql: str, params=()) -> list[dict]:
         """One atomic statement, and the rows it returns."""
-        return self._write(lambda connection: rows(connection.execute(sql, params)), in_steps=False)
+        return self._forgetting_the_proof(
+            self._writer.run, lambda connection: rows(connection.execute(sql, params)), False
+        )
 
     def transaction(self, work):
         """What work(connection) returns. What it reads stays true until what it writes is committed, all or nothing.
 
         Another thread may run it: it must not ask for the request.
         """
-        return self._write(work, in_steps=True)
-
-    def _write(self, work, in_steps: bool):
-        try:
-            return self._writer.run(work, in_steps)
-        except sqlite3.Error:
-            self._proved = 0.0
-            raise
+        return self._forgetting_the_proof(self._writer.run, work, True)
 
     def check(self) -> None:
         """Raise what a request would meet: can the file be read, its lock be had, does the disk take a write?"""
-        prove = time.monotonic() - self._proved > PROOF_SECONDS
-        self.write(f"PRAGMA user_version = {SCHEMA_VERSION}" if prove else NOTHING)
-        if prove:
+        if time.monotonic() - self._proved < PROOF_SECONDS:
+            self._forgetting_the_proof(self._writer.probe)
+        else:
+            self.write(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._proved = time.monotonic()
+
+    def _forgetting_the_proof(self, write, *args):
+        """If it fails."""
+        try:
+            return write(*args)
+        except sqlite3.Error:
+            self._proved = 0.0
+            raise
 
     def _take_reader(self) -> Connection:
         connection = self._readers.get()
