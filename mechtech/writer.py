@@ -70,8 +70,9 @@ class Writer:
 
     def _pass_on(self) -> None:
         """Whoever came meanwhile, and found somebody at work, is the next."""
-        with suppress(IndexError):
-            self._waiting[0].turn.put(None)
+        if self._waiting:
+            with suppress(IndexError):  # given up this moment, and passed on
+                self._waiting[0].turn.put(None)
 
     def _give_up(self, write: Write) -> None:
         """Raise that the time is over, unless it is being written: then it will end."""
