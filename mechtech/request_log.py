@@ -25,7 +25,7 @@ def init_app(app: Flask) -> None:
         started = time.perf_counter()
         request_id = environ.get("HTTP_X_REQUEST_ID")
         if request_id is None or not SANE_ID.fullmatch(request_id):
-            request_id = f"{getrandbits(64):016x}"  # it names a line of the log, and guards nothing
+            request_id = f"{getrandbits(64):016x}"  # nosec B311 - it names a line of the log only
         environ["mechtech.request_id"] = request_id
         environ["mechtech.headers"] = [("X-Request-ID", request_id)]
         path = environ["PATH_INFO"]
