@@ -36,7 +36,7 @@ def asks(schema):
     """The view gets `query`: the query string as the schema loads it."""
     loader = schema()
 
-    @lru_cache(64)  # the same things are asked for again and again
+    @lru_cache(64)  # the same things are asked for again and again; the string tells them apart
     def load(query_string: bytes) -> dict:
         try:
             return _load(loader, request.args.to_dict())
@@ -61,7 +61,7 @@ def raw() -> bytes:
         if length > LIMIT:  # at once: whoever only claims it must not be waited for
             raise PayloadTooLarge
         try:
-            body = environ["wsgi.input"].read(LIMIT + 1)
+            body = environ["wsgi.input"].read(length or LIMIT + 1)
         except Exception:  # broken chunks, a client that is gone: each server has errors of its own for it
             raise InvalidJSON from None
         if len(body) > LIMIT:

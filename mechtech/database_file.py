@@ -24,8 +24,8 @@ class Stamp(NamedTuple):
 
 class Connection(sqlite3.Connection):
     stamp: Stamp | None = None  # what it was opened on
-    version: int | None = None  # SQLite's count of what others committed, when `known` was read
-    known: dict
+    version: int | None = None  # SQLite's count of what others committed, by which the answers are right
+    answers: dict
 
 
 class DatabaseFile:
@@ -37,7 +37,7 @@ class DatabaseFile:
         self._adopt = adopt
         self._made = False
         self._connecting = Lock()
-        self._known = set()  # inodes
+        self._checked = set()  # inodes
 
     def current(self, connection: Connection | None) -> Connection:
         """The connection itself, or a new one if the file was replaced or written to since.
@@ -76,7 +76,7 @@ class DatabaseFile:
     def _stamp(self) -> Stamp | None:
         try:
             stat = os.stat(self.path)
-        except FileNotFoundError:
+        except OSError:
             return None
         return Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size == 0)
 
@@ -96,7 +96,9 @@ class DatabaseFile:
                 connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 connection.create_function("casefold", 1, str.casefold, deterministic=True)
-                connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
+                (version,) = connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
+                if mode == "rw" and version != SCHEMA_VERSION:  # it was overwritten in its place
+                    raise self._not_ours()
             except BaseException:
                 connection.close()
                 raise
@@ -107,21 +109,34 @@ class DatabaseFile:
 
         Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
         """
-        log = Path(f"{self.path}-wal")
-        must_be_ours = self._made or (log.exists() and log.stat().st_size > 0)
+        must_be_ours = self._made or _size(f"{self.path}-wal") > 0
         stamp = self._stamp()  # after the log: another process may be making both
         if stamp is None or stamp.empty:
             if must_be_ours:
                 raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
             return
-        if stamp.inode in self._known:  # to close a file of our own would end SQLite's locks on all connections to it
+        if stamp.inode in self._checked:  # to close a file of our own would end SQLite's locks on all connections to it
             return
-        with open(self.path, "rb") as file:
-            header = file.read(64)
+        try:
+            with open(self.path, "rb") as file:
+                header = file.read(64)
+        except OSError as error:
+            raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} cannot be read") from error
         version = int.from_bytes(header[60:64])  # user_version
         if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or must_be_ours)):
-            raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
-        self._known.add(stamp.inode)
+            raise self._not_ours()
+        self._checked.add(stamp.inode)
+
+    def _not_ours(self) -> sqlite3.OperationalError:
+        return failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
+
+
+def _size(path: str) -> int:
+    """In bytes; 0 for a file that is not there."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def run_script(tx: sqlite3.Connection, script: str) -> None:

@@ -5,20 +5,18 @@ one that writes. A thread has one to itself while its statements run, never whil
 """
 
 import sqlite3
-import time
-from contextlib import contextmanager
-from queue import SimpleQueue
+from contextlib import closing, contextmanager
+from queue import Empty, SimpleQueue
 
 from flask import current_app
 
-from mechtech.database_file import SCHEMA_VERSION, Connection, DatabaseFile
+from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure
 from mechtech.errors import Invalid
 from mechtech.writer import Writer
 
 READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
-KNOWN_AT_MOST = 64  # rows that a reader keeps in mind, with texts
-SHORT = 64 * 1024  # characters
-PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
+ANSWERS_AT_MOST = 64  # rows that a reader keeps in mind
+SHORT = 64 * 1024  # characters or bytes: no longer ones
 
 
 class Database:
@@ -30,30 +28,30 @@ class Database:
     def __init__(self, path: str, schema: str, adopt=lambda tx, make_tables: make_tables()):
         self.path = path
         self._file = DatabaseFile(path, schema, adopt)
-        self.make = self._file.make
         self._readers = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)
         self._writer = Writer(self._file)
-        self._proved = 0.0
+        self.make = self._file.make
+        self.check = self._writer.check
 
     def one(self, sql: str, params=()) -> dict | None:
-        """The first row of a reading statement.
+        """The first row of a reading statement, which may depend on nothing but the database and its parameters.
 
         Read once for as long as nothing is committed by anybody: SQLite tells, from what its own page cache relies on.
         """
-        key = sql, *(params.values() if isinstance(params, dict) else params)
+        key = sql, *(params.items() if isinstance(params, dict) else params)
         connection = self._take_reader()
         try:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
             if version != connection.version:
-                connection.version, connection.known = version, {}
-            found = connection.known.get(key)
+                connection.version, connection.answers = version, {}
+            found = connection.answers.get(key)
             if found is None:
-                cursor = connection.execute(sql, params)
-                found = [column[0] for column in cursor.description], cursor.fetchall()[:1]
-                if len(connection.known) < KNOWN_AT_MOST and _are_short(found[1]):
-                    connection.known[key] = found
+                with closing(connection.execute(sql, params)) as cursor:
+                    found = [column[0] for column in cursor.description], cursor.fetchall()[:1]
+                if len(connection.answers) < ANSWERS_AT_MOST and _are_short(found[1]):
+                    connection.answers[key] = found
         finally:
             self._readers.put(connection)
         names, row = found
@@ -69,35 +67,20 @@ class Database:
 
     def write(self, sql: str, params=()) -> list[dict]:
         """One atomic statement, and the rows it returns."""
-        return self._forgetting_the_proof(
-            self._writer.run, lambda connection: rows(connection.execute(sql, params)), False
-        )
+        return self._writer.run(lambda connection: rows(connection.execute(sql, params)), in_steps=False)
 
     def transaction(self, work):
         """What work(connection) returns. What it reads stays true until what it writes is committed, all or nothing.
 
         Another thread may run it: it must not ask for the request.
         """
-        return self._forgetting_the_proof(self._writer.run, work, True)
-
-    def check(self) -> None:
-        """Raise what a request would meet: can the file be read, its lock be had, does the disk take a write?"""
-        if time.monotonic() - self._proved < PROOF_SECONDS:
-            self._forgetting_the_proof(self._writer.probe)
-        else:
-            self.write(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            self._proved = time.monotonic()
-
-    def _forgetting_the_proof(self, write, *args):
-        """If it fails."""
-        try:
-            return write(*args)
-        except sqlite3.Error:
-            self._proved = 0.0
-            raise
+        return self._writer.run(work, in_steps=True)
 
     def _take_reader(self) -> Connection:
-        connection = self._readers.get()
+        try:
+            connection = self._readers.get(timeout=BUSY_SECONDS)
+        except Empty:
+            raise failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy") from None
         try:
             return self._file.current(connection)
         except BaseException:
@@ -106,12 +89,13 @@ class Database:
 
 
 def _are_short(found: list[tuple]) -> bool:
-    return all(len(value) < SHORT for row in found for value in row if isinstance(value, str))
+    return all(len(value) < SHORT for row in found for value in row if isinstance(value, (str, bytes)))
 
 
 def rows(cursor: sqlite3.Cursor) -> list[dict]:
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row)) for row in cursor]
+    with closing(cursor):  # one that is not read to its end would keep the transaction open
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row)) for row in cursor]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import sqlite3
 
 from flask import Blueprint, request
 from limits.errors import StorageError
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
 log = logging.getLogger("mechtech")
 
@@ -84,6 +84,12 @@ def database_failed(error: Exception):
         return unforeseen(error)
     log.error("id=%s unavailable: %s: %s", request.environ["mechtech.request_id"], type(cause).__name__, cause)
     return refused(Unavailable(retry_after=1))
+
+
+@errors.app_errorhandler(InternalServerError)
+def failed_at_the_end(error: InternalServerError):
+    """While an answer was written: Flask wraps that."""
+    return unforeseen(error.original_exception or error)
 
 
 @errors.app_errorhandler(Exception)

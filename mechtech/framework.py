@@ -10,6 +10,8 @@ class Request(flask.Request):
 class Response(flask.Response):
     def __call__(self, environ, start_response):
         """Every answer is whole, with its length if it has a body, and none has a Location: nothing is left to add."""
+        if not self.response and self.status_code != 204:
+            self.headers["Content-Length"] = "0"
         start_response(self.status, self.headers.to_wsgi_list())
         return () if environ["REQUEST_METHOD"] == "HEAD" else self.response
 

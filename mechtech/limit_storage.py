@@ -2,8 +2,9 @@
 
 SQLite can do it too, but as the one write of a request that reads it cost the whole service a fifth of its speed.
 
-The file is its name (MAGIC) and one or more floors of buckets. Whatever is counted has its bucket, the same on each
-floor, and lies on any of them. A floor is added when a bucket is full of windows that are not over.
+The file is a head and one or more floors of buckets. Whatever is counted has its bucket, the same on each floor, and
+lies on any of them. A floor is added when a bucket is full of windows that are not over; so that nobody can choose
+names that fall into one bucket, the hash is keyed.
 """
 
 import fcntl
@@ -17,6 +18,8 @@ from hashlib import blake2b
 from limits.storage import Storage
 
 MAGIC = b"MechTECH limits\n"
+SALT = 16  # random bytes: the hash's key, after the magic ones
+HEAD = len(MAGIC) + SALT
 SLOT = struct.Struct("<8sII")  # what is counted, as a hash; how often; until when, in seconds since 1970
 BUCKET = 64 * SLOT.size  # bytes
 BUCKETS = 512
@@ -25,19 +28,19 @@ HIGHEST = 2**32 - 1
 
 
 class FileStorage(Storage):
-    """Exact across threads and processes, and still there after a restart. URI: file:PATH.
+    """Exact across threads and processes, and still there after a restart. Its process must not fork once it counted.
 
-    A file that is moved or removed is noticed within a second, and a new one begun.
+    A file that is moved or removed is noticed within a second, and a new one begun. Errors are StorageError.
     """
 
-    STORAGE_SCHEME = ["file"]
+    STORAGE_SCHEME = None
     base_exceptions = (OSError, ValueError)
 
-    def __init__(self, uri: str, wrap_exceptions: bool = False, **options):
-        super().__init__(uri, wrap_exceptions, **options)
-        self._path = uri.removeprefix("file:")
+    def __init__(self, path: str):
+        super().__init__(wrap_exceptions=True)
+        self._path = path
         self._threads = threading.Lock()  # the lock on the file tells only processes apart
-        self._file = self._map = None
+        self._file = self._map = self._salt = None
         self._looked_at = 0
         self._last = threading.local()
 
@@ -61,24 +64,24 @@ class FileStorage(Storage):
 
     def reset(self) -> None:
         self.get("")
-        self._map[len(MAGIC) :] = bytes(len(self._map) - len(MAGIC))
+        self._map[HEAD:] = bytes(len(self._map) - HEAD)
 
     def clear(self, key: str) -> None:
         self._count(key, -HIGHEST)
 
     def _count(self, key: str, amount: int = 0, expiry: int = 0) -> tuple[int, int]:
         """How often with this amount, and until when. A window begins where none is, and lasts for expiry seconds."""
-        now = int(time.time())
-        name = blake2b(key.encode(), digest_size=8).digest()
         with self._threads:
-            if now != self._looked_at:
+            now = int(time.time())
+            if self._map is None or now != self._looked_at:
                 self._look()
                 self._looked_at = now
+            name = blake2b(key.encode(), digest_size=8, key=self._salt).digest()
             fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 at = self._find(name, now)
                 _, count, expires_at = SLOT.unpack_from(self._map, at)
-                if expires_at <= now:
+                if expires_at <= now or (amount and expires_at > now + 2 * expiry):  # the clock was wrong by then
                     count, expires_at = 0, min(now + expiry, HIGHEST)
                 count = max(0, min(count + amount, HIGHEST))
                 if amount:
@@ -89,7 +92,7 @@ class FileStorage(Storage):
 
     def _find(self, name: bytes, now: int) -> int:
         """Where its slot is, or one whose window is over."""
-        bucket = len(MAGIC) + int.from_bytes(name[:4]) % BUCKETS * BUCKET
+        bucket = HEAD + int.from_bytes(name[:4]) % BUCKETS * BUCKET
         floors = range(bucket, len(self._map) - BUCKET + 1, FLOOR)
         for start in floors:
             at = self._map.find(name, start, start + BUCKET)
@@ -115,13 +118,17 @@ class FileStorage(Storage):
         if self._file is not None:
             os.close(self._file)
         self._map = self._file = None
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
-            if os.pread(self._file, len(MAGIC), 0) not in (MAGIC, b""):
+            head = os.pread(self._file, HEAD, 0)
+            if not head.strip(b"\0"):
+                head = MAGIC + os.urandom(SALT)
+                os.pwrite(self._file, head, 0)
+            if not head.startswith(MAGIC):
                 raise ValueError(f"{self._path} is not a file of limits")
-            os.pwrite(self._file, MAGIC, 0)
-            self._extend(len(MAGIC) + FLOOR)
+            self._extend(HEAD + FLOOR)
+            self._salt = self._map[len(MAGIC) : HEAD]
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
@@ -131,7 +138,11 @@ class FileStorage(Storage):
         except FileNotFoundError:
             return False
         opened = os.fstat(self._file)
-        return os.path.samestat(there, opened) and there.st_size >= len(self._map) and self._map[: len(MAGIC)] == MAGIC
+        return (
+            os.path.samestat(there, opened)
+            and there.st_size >= len(self._map)
+            and self._map[:HEAD] == MAGIC + self._salt
+        )
 
     def _extend(self, size: int) -> None:
         """Map the file, of this size at least. What is new is written: a full disk must show here, not at a count."""

@@ -42,7 +42,7 @@ def init_app(app: Flask) -> None:
         if origin is None:
             return None
         after_this_request(with_cors_headers)
-        if not allowed.match(origin) and origin != f"{request.scheme}://{request.host}":
+        if not allowed.match(origin) and not (request.host and origin == f"{request.scheme}://{request.host}"):
             raise OriginForbidden
         if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
             return Response(status=204)  # a preflight ends here, uncounted

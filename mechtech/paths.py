@@ -27,6 +27,7 @@ def init_app(app: Flask) -> None:
 
     def without_trailing_slash(environ, start_response):
         path = environ["PATH_INFO"].rstrip("/") or "/"
+        path = path if path.startswith("/") else f"/{path}"  # as routing would read it
         environ["PATH_INFO"] = path.replace("//", "/./")  # routing would strip leading ones, unlike the rate limit
         return inner(environ, start_response)
 

@@ -12,14 +12,14 @@ from flask_limiter.util import get_remote_address
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from mechtech import limit_storage  # noqa: F401 - registers its kind of URI
 from mechtech.errors import RateLimited
+from mechtech.limit_storage import FileStorage
 
 
 def init_app(app: Flask) -> None:
     settings = app.config["settings"]
-    uri = settings.rate_limit_storage or f"file:{settings.db_path}.hits"
-    storage, rate = storage_from_string(uri, wrap_exceptions=True), settings.rate_limit
+    uri, rate = settings.rate_limit_storage, settings.rate_limit
+    storage = storage_from_string(uri, wrap_exceptions=True) if uri else FileStorage(f"{settings.db_path}.hits")
     app.extensions["mechtech.limiter"] = FixedWindowRateLimiter(storage)
 
     @app.before_request

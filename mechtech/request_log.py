@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
             request_id = f"{getrandbits(64):016x}"  # nosec B311 - it names a line of the log only
         environ["mechtech.request_id"] = request_id
         environ["mechtech.headers"] = [("X-Request-ID", request_id)]
-        path = environ["PATH_INFO"]
+        path = environ["PATH_INFO"] or "/"
 
         def start(status, headers, exc_info=None):
             milliseconds = (time.perf_counter() - started) * 1000

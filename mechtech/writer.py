@@ -14,6 +14,7 @@ from threading import Lock
 from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure, patiently
 
 TOGETHER_AT_MOST = 64  # writes in one commit
+PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
 class Write:
@@ -25,7 +26,7 @@ class Write:
     def __init__(self, work, in_steps: bool):
         self.work, self.in_steps = work, in_steps
         self.deadline = time.monotonic() + BUSY_SECONDS
-        self.turn = SimpleQueue()  # tells the thread to look again
+        self.turn = SimpleQueue()  # tells the thread to look again; once too often does no harm
         self.ended = False
         self.result = None
         self.error: BaseException | None = None
@@ -37,6 +38,7 @@ class Writer:
         self._connection = None
         self._at_work = Lock()  # held by the thread that writes for all
         self._waiting = deque()
+        self._proved = 0.0
 
     def run(self, work, in_steps: bool):
         """What work returns, once it is committed; raises what it raises, and sqlite3's errors."""
@@ -55,18 +57,28 @@ class Writer:
                 except Empty:
                     self._give_up(write)
         if write.error is not None:
-            raise write.error
+            try:
+                raise write.error
+            finally:
+                write.error = None  # it holds this frame, and must not be held by it
         return write.result
 
-    def probe(self) -> None:
-        """Raise what a write would meet, but write nothing."""
-        if not self._at_work.acquire(blocking=False):
-            return self.run(_change_nothing, in_steps=False)
-        try:
-            return patiently(time.monotonic() + BUSY_SECONDS, _change_nothing, self._connected())
-        finally:
-            self._at_work.release()
-            self._pass_on()
+    def check(self) -> None:
+        """Raise what a write would meet: can the file be opened, its lock be had, does the disk take a write?"""
+        if time.monotonic() - self._proved > PROOF_SECONDS:
+            self.run(_rewrite_something, in_steps=False)
+            self._proved = time.monotonic()
+        elif self._at_work.acquire(blocking=False):  # nobody is, and there is nothing to commit
+            try:
+                patiently(time.monotonic() + BUSY_SECONDS, lambda: _change_nothing(self._connected()))
+            except sqlite3.Error:
+                self._proved = 0.0
+                raise
+            finally:
+                self._at_work.release()
+                self._pass_on()
+        else:
+            self.run(_change_nothing, in_steps=False)
 
     def _pass_on(self) -> None:
         """Whoever came meanwhile, and found somebody at work, is the next."""
@@ -85,19 +97,19 @@ class Writer:
             raise failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy")
 
     def _write_for_all(self) -> None:
-        write = self._next()
-        if write is None:
+        first = self._next()
+        if first is None:
             return
-        taken = [write]
+        taken = [first]
         try:
-            connection = self._connected()
-            patiently(write.deadline, connection.execute, "BEGIN IMMEDIATE")
-            _run(write, connection)
+            connection = patiently(first.deadline, self._begin)
+            self._run(first, connection)
             while len(taken) < TOGETHER_AT_MOST and (write := self._next()) is not None:
                 taken.append(write)
-                _run(write, connection)
+                self._run(write, connection)
             connection.execute("COMMIT")
         except BaseException as error:  # each of them must hear of it
+            self._proved = 0.0
             for write in taken:
                 write.error = error
             if self._connection is not None and self._connection.in_transaction:
@@ -113,6 +125,30 @@ class Writer:
             return self._waiting.popleft()
         return None
 
+    def _run(self, write: Write, connection: Connection) -> None:
+        """Raises only what undoes the others too."""
+        if write.in_steps:
+            connection.execute("SAVEPOINT one")
+        try:
+            write.result = write.work(connection)
+        except BaseException as error:
+            self._proved = 0.0
+            # Either it can be undone alone, or SQLite has.
+            alone = connection.in_transaction and (write.in_steps or isinstance(error, sqlite3.IntegrityError))
+            if not alone:
+                raise
+            if write.in_steps:
+                connection.execute("ROLLBACK TO one")
+            write.error = error
+        if write.in_steps:
+            connection.execute("RELEASE one")
+
+    def _begin(self) -> Connection:
+        """Looks at the file at each try: it may be replaced while somebody else has its lock."""
+        connection = self._connected()
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
+
     def _connected(self) -> Connection:
         connection = self._file.current(self._connection)
         if connection is not self._connection:
@@ -126,17 +162,6 @@ def _change_nothing(connection: Connection) -> None:
     connection.execute("DELETE FROM users WHERE 0")
 
 
-def _run(write: Write, connection: Connection) -> None:
-    """Raises only what has undone the others too: a full disk, say."""
-    if write.in_steps:
-        connection.execute("SAVEPOINT one")
-    try:
-        write.result = write.work(connection)
-    except BaseException as error:
-        if not connection.in_transaction:
-            raise
-        if write.in_steps:
-            connection.execute("ROLLBACK TO one")
-        write.error = error
-    if write.in_steps:
-        connection.execute("RELEASE one")
+def _rewrite_something(connection: Connection) -> None:
+    """To the disk, though it is as before."""
+    connection.execute("PRAGMA application_id = 0")

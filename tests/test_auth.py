@@ -3,7 +3,7 @@ import re
 import bcrypt
 import pytest
 
-from mechtech.limit_storage import MAGIC, SLOT
+from mechtech.limit_storage import HEAD, SLOT
 from tests.answers import lasting_client, refused, sql, wrong_fields
 from tests.conftest import signup
 
@@ -436,9 +436,9 @@ def test_a_login_that_is_not_valid_does_not_count(client):
 def end_windows(path):
     """As if all that is counted there had begun long ago."""
     with open(path, "r+b") as file:
-        file.seek(len(MAGIC))
+        file.seek(HEAD)
         slots = [SLOT.pack(name, count, 1) for name, count, _ in SLOT.iter_unpack(file.read())]
-        file.seek(len(MAGIC))
+        file.seek(HEAD)
         file.write(b"".join(slots))
 
 

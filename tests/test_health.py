@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from mechtech.version import VERSION
 
 # The contract's table of endpoints.
@@ -62,6 +64,17 @@ def test_health_is_503_while_the_database_is_broken(client, environ, caplog):
     assert "not a database" in caplog.text
     Path(f"{file}.kept").replace(file)
     assert client.get("/health").json["status"] == "OK"
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, lambda file: file.symlink_to(file.name)])
+def test_health_is_503_where_no_file_can_be(client, environ, spoil):
+    file = Path(environ["DB_PATH"])
+    file.rename(f"{file}.kept")
+    spoil(file)
+    assert [client.get(path).status_code for path in ("/health", "/api/mechanics/")] == [503, 503]
+    file.rename(f"{file}.spoilt")
+    Path(f"{file}.kept").rename(file)
+    assert [client.get(path).status_code for path in ("/health", "/api/mechanics/")] == [200, 200]
 
 
 def test_the_index_lists_every_endpoint_and_who_may_call_it(client):

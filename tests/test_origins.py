@@ -135,6 +135,10 @@ def test_a_same_origin_request_is_allowed_whatever_the_list(production, client):
     assert_forbidden(from_page(client, "http://api.mechtech.com:1", base_url="http://api.mechtech.com"))
 
 
+def test_without_a_host_no_origin_is_the_same(production, client):
+    assert_forbidden(from_page(client, "http://", headers={"Host": ""}))
+
+
 def test_behind_a_proxy_the_same_origin_is_the_one_the_browser_sees(production, environ, request):
     environ["TRUSTED_PROXIES"] = "1"
     client = request.getfixturevalue("client")

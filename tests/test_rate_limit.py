@@ -78,7 +78,9 @@ def test_the_bare_address_of_the_api_counts_too(limited, path):
     assert (answer.status_code, answer.headers.get("X-RateLimit-Remaining")) == (404, "1")
 
 
-@pytest.mark.parametrize("path", ["//api/mechanics", "///api/mechanics/", "/api/mechanics//", "/api/mechanics///"])
+@pytest.mark.parametrize(
+    "path", ["api/mechanics", "//api/mechanics", "///api/mechanics/", "/api/mechanics//", "/api/mechanics///"]
+)
 def test_no_spelling_of_a_path_goes_around_the_count(limited, path):
     client = limited("1 per hour")
     client.get("/api/mechanics/")

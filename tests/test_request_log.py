@@ -163,7 +163,7 @@ def test_an_odd_path_stays_within_its_line(client, logged, path):
 
 
 @pytest.mark.parametrize(
-    "hop", ["203.0.113.1 user=7", "a\tb", "\x1b[31m", "évil", "x" * 3000, "[2001:db8::1]", "unknown"]
+    "hop", ["203.0.113.1 user=7", "a\tb", "\x1b[31m", "évil", "x" * 3000, "[2001:db8::1]", "unknown", "::1%x user=7"]
 )
 def test_an_odd_address_from_a_proxy_stays_within_its_line(environ, request, logged, hop):
     environ["TRUSTED_PROXIES"] = "1"
@@ -171,6 +171,11 @@ def test_an_odd_address_from_a_proxy_stays_within_its_line(environ, request, log
     assert client.get("/api/mechanics/", headers={"X-Forwarded-For": hop}).status_code == 200
     (line,) = logged()
     assert len(line["address"]) <= 1000
+
+
+def test_the_root_has_its_slash_though_the_request_has_none(client, logged):
+    client.get("/", environ_overrides={"PATH_INFO": ""})
+    assert [line["path"] for line in logged()] == ["/"]
 
 
 def test_an_odd_method_stays_within_its_line(client, logged):
@@ -254,3 +259,13 @@ def test_the_cause_of_a_500_is_in_the_log_under_the_request_id_and_nowhere_else(
     assert "no such table: contact_messages" in log
     lines = [match.groupdict() for match in map(LINE.fullmatch, log.splitlines()) if match]
     assert [(line["id"], line["status"]) for line in lines] == [("the-one-that-failed", "500")]
+
+
+def test_an_answer_that_fails_while_it_is_written_is_a_500_too(capfd, request):
+    app, client = fixtures(request, "app", "client")
+    app.view_functions["health.show_health"] = lambda: {"no": object()}
+    answer = client.get("/health", headers={"X-Request-ID": "the-one-that-failed"})
+    assert (answer.status_code, answer.json["error"]) == (500, "server_error")
+    log = capfd.readouterr().err
+    assert re.search(r"id=the-one-that-failed .*\nTraceback \(most recent call last\):\n", log)
+    assert "not JSON serializable" in log

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mechtech.db import KNOWN_AT_MOST, SHORT, Database
+from mechtech.db import ANSWERS_AT_MOST, SHORT, Database
 from tests.hardening.tools import running, sql
 from tests.server import call
 
@@ -74,6 +74,12 @@ def test_rows_are_told_apart_by_statement_and_parameters(db):
         assert db.one("SELECT id FROM notes WHERE text = :text", {"text": "old"}) == {"id": 1}
 
 
+def test_named_parameters_are_told_apart_by_their_names(db):
+    difference = "SELECT :a - :b AS difference"
+    assert db.one(difference, {"a": 5, "b": 3}) == {"difference": 2}
+    assert db.one(difference, {"b": 5, "a": 3}) == {"difference": -2}
+
+
 def test_whoever_gets_a_row_may_change_it_for_themselves(db):
     for _ in range(2):
         assert db.one(TEXT, (1,)).pop("text") == "old"
@@ -87,7 +93,7 @@ def test_a_long_text_is_read_like_a_short_one(db, length):
 
 
 def test_more_rows_than_are_kept_in_mind_are_all_right(db):
-    numbers = range(10, 11 + 2 * KNOWN_AT_MOST)
+    numbers = range(10, 11 + 2 * ANSWERS_AT_MOST)
     for number in numbers:
         db.write("INSERT INTO notes VALUES (?, ?)", (number, f"text {number}"))
     for _ in range(2):

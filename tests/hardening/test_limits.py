@@ -10,12 +10,13 @@ import sys
 import time
 import warnings
 from collections import Counter
+from itertools import count, islice
 from types import SimpleNamespace
 
 import pytest
 from limits.errors import StorageError
 
-from mechtech.limit_storage import BUCKET, BUCKETS, FLOOR, MAGIC, SLOT, FileStorage
+from mechtech.limit_storage import BUCKET, BUCKETS, FLOOR, HEAD, SLOT, FileStorage
 from tests.conftest import CONTACT
 from tests.hardening.tools import at_once, check_refusal, running, wait_until
 from tests.server import ROOT, Server, call, free_port
@@ -72,8 +73,8 @@ def check_exact(server: Server, proxies: int):
     """Two clients mix, all at once, before and after a reload and a restart: each gets exactly the limit."""
     passed, left = Counter(), {1: set(), 2: set()}
 
-    def burst(count):
-        for number, answer in enumerate(at_once(count, lambda n: ask(server, proxies, n % 2 + 1))):
+    def burst(requests):
+        for number, answer in enumerate(at_once(requests, lambda n: ask(server, proxies, n % 2 + 1))):
             client = number % 2 + 1
             if answer.status == 200:
                 passed[client] += 1
@@ -149,7 +150,7 @@ def test_a_file_that_is_removed_or_cut_short_is_made_anew(tmp_path):
             assert server.call("GET", "/api/mechanics/").status == 200
             spoil()
             wait_until(lambda: answers(server), 10)
-            assert hits.stat().st_size == len(MAGIC) + FLOOR
+            assert hits.stat().st_size == HEAD + FLOOR
 
 
 def answers(server) -> bool:
@@ -174,7 +175,7 @@ def test_a_file_that_finds_no_room_is_an_error_and_no_count(storage):
 
 @pytest.fixture
 def storage(tmp_path):
-    return FileStorage(f"file:{tmp_path}/hits", wrap_exceptions=True)
+    return FileStorage(f"{tmp_path}/hits")
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ def clock(monkeypatch):
 
 def flood(folder, clock, addresses: int, days: float) -> dict:
     """So many new addresses spread over so many days of windows of an hour; how large did the file become?"""
-    storage = FileStorage(f"file:{folder}/hits", wrap_exceptions=True)
+    storage = FileStorage(f"{folder}/hits")
     started = time.perf_counter()
     for number in range(addresses):
         clock.now += days * 86_400 / addresses
@@ -198,42 +199,92 @@ def flood(folder, clock, addresses: int, days: float) -> dict:
 
 def test_the_storage_stays_small_after_many_addresses(tmp_path, clock):
     """Most windows are long over, and their room is taken by others."""
-    assert flood(tmp_path, clock, addresses=300_000, days=1)["bytes"] == len(MAGIC) + FLOOR
+    assert flood(tmp_path, clock, addresses=300_000, days=1)["bytes"] == HEAD + FLOOR
 
 
 def test_more_addresses_at_a_time_than_there_is_room_for_make_room_and_are_all_counted(storage, tmp_path, clock):
     """Three times what a floor holds, in two processes' eyes."""
-    other = FileStorage(f"file:{tmp_path}/hits", wrap_exceptions=True)
+    other = FileStorage(f"{tmp_path}/hits")
     names = [f"LIMITER/10.{number}/api" for number in range(3 * FLOOR // SLOT.size // 4)]
     assert {storage.incr(name, 3600) for name in names} == {1}
     assert {other.incr(name, 3600) for name in names} == {2}
     assert {storage.get(name) for name in names} == {2}
-    assert (tmp_path / "hits").stat().st_size in (len(MAGIC) + 2 * FLOOR, len(MAGIC) + 3 * FLOOR)
+    assert (tmp_path / "hits").stat().st_size in (HEAD + 2 * FLOOR, HEAD + 3 * FLOOR)
+
+
+def place(storage, name: str) -> tuple[bytes, int]:
+    """The name's hash, and where its bucket begins on the first floor."""
+    hashed = hashlib.blake2b(name.encode(), digest_size=8, key=storage._salt).digest()
+    return hashed, HEAD + int.from_bytes(hashed[:4]) % BUCKETS * BUCKET
 
 
 def test_a_full_bucket_forgets_nothing(storage, tmp_path, clock):
     """One slot more than a bucket has, all in the same one, and windows that end at different times."""
+    storage.check()
     slots = BUCKET // SLOT.size
-    names, number = [], 0
-    while len(names) <= slots:
-        number += 1
-        hashed = hashlib.blake2b(str(number).encode(), digest_size=8).digest()
-        if int.from_bytes(hashed[:4]) % BUCKETS == 0:
-            names.append(str(number))
-    for place, name in enumerate(names):
-        assert storage.incr(name, 60 + place) == 1
-    assert (tmp_path / "hits").stat().st_size == len(MAGIC) + 2 * FLOOR
-    clock.now += 61  # the first is over, and so is its slot downstairs
+    of_one_bucket = (str(number) for number in count() if place(storage, str(number))[1] == HEAD)
+    names = list(islice(of_one_bucket, slots + 1))
+    for name in names:
+        assert storage.incr(name, 60) == 1
+        clock.now += 0.5
+    assert (tmp_path / "hits").stat().st_size == HEAD + 2 * FLOOR
+    clock.now = 1_800_000_000.0 + 60  # the first two are over, and so are their slots downstairs
     assert [storage.incr(name, 60) for name in names] == [1, 1, *[2] * (slots - 1)]
+
+
+def test_nobody_can_know_which_bucket_a_name_falls_into(tmp_path):
+    places = set()
+    for number in range(8):
+        storage = FileStorage(f"{tmp_path}/{number}")
+        storage.check()
+        places.add(place(storage, "a"))
+    assert len(places) == 8
 
 
 def test_what_looks_like_a_slot_but_is_none_is_passed_over(storage):
     """The count and the end of one window are the hash of another, by chance."""
-    storage.get("a")
-    hashed = hashlib.blake2b(b"a", digest_size=8).digest()
-    bucket = len(MAGIC) + int.from_bytes(hashed[:4]) % BUCKETS * BUCKET
+    storage.check()
+    hashed, bucket = place(storage, "a")
     storage._map[bucket + 8 : bucket + 16] = hashed
     assert [storage.incr("a", 60) for _ in range(2)] == [1, 2]
+
+
+def test_a_storage_that_fails_is_refused_by_every_thread_whatever_second_it_believes_in(storage, tmp_path, clock):
+    storage.incr("a", 60)
+    (tmp_path / "hits").rename(tmp_path / "aside")
+    (tmp_path / "hits").mkdir()
+    for step in (1, -1, 0):
+        clock.now += step
+        with pytest.raises(StorageError):
+            storage.incr("a", 60)
+    (tmp_path / "hits").rmdir()
+    (tmp_path / "aside").rename(tmp_path / "hits")
+    assert storage.incr("a", 60) == 2
+
+
+def test_a_clock_that_was_years_ahead_locks_nobody_out(storage, clock):
+    clock.now += 10 * 365 * 86_400
+    assert [storage.incr("a", 60) for _ in range(2)] == [1, 2]
+    clock.now -= 10 * 365 * 86_400
+    assert storage.incr("a", 60) == 1
+
+
+def test_a_clock_that_goes_back_a_little_forgets_nothing(storage, clock):
+    assert storage.incr("a", 60) == 1
+    clock.now -= 30
+    assert storage.incr("a", 60) == 2
+
+
+@pytest.mark.parametrize("head", [b"", bytes(100)])
+def test_a_file_that_is_empty_yet_is_begun(tmp_path, head):
+    (tmp_path / "hits").write_bytes(head)
+    assert FileStorage(f"{tmp_path}/hits").incr("a", 60) == 1
+
+
+def test_nobody_else_may_open_the_file(storage, tmp_path):
+    """Whoever may read it could hold its lock."""
+    storage.check()
+    assert (tmp_path / "hits").stat().st_mode & 0o777 == 0o600
 
 
 def test_threads_and_processes_count_each_hit_once(tmp_path):
@@ -241,9 +292,9 @@ def test_threads_and_processes_count_each_hit_once(tmp_path):
         "import sys; from mechtech.limit_storage import FileStorage as S; s = S(sys.argv[1])\n"
         "for n in range(2000): s.incr('a', 3600); s.incr(f'b{n}', 3600)"
     )
-    command = [sys.executable, "-c", script, f"file:{tmp_path}/hits"]
+    command = [sys.executable, "-c", script, f"{tmp_path}/hits"]
     processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(3)]
-    storage = FileStorage(f"file:{tmp_path}/hits")
+    storage = FileStorage(f"{tmp_path}/hits")
     at_once(4, lambda _: [storage.incr("a", 3600) for _ in range(500)])
     assert [process.wait() for process in processes] == [0, 0, 0]
     assert storage.get("a") == 3 * 2000 + 4 * 500

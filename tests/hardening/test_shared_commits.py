@@ -1,14 +1,18 @@
 """Writers that wait for each other are committed together: each is still on its own, and none is told too soon."""
 
+import gc
+import shutil
 import sqlite3
 import threading
 import time
+import weakref
 from contextlib import closing, suppress
 from itertools import cycle
 
 import pytest
 
-from mechtech import writer
+from mechtech import database_file, writer
+from mechtech import db as db_module
 from mechtech.db import Database
 from tests.hardening.tools import at_once, sql, wait_until
 
@@ -167,3 +171,74 @@ def test_just_what_is_acknowledged_is_kept_while_another_process_locks_the_file_
     assert len(told) == WRITERS * 60
     assert {True, False} == set(told.values()), "the locks were never, or always, waited for"
     assert kept(db) == {"to open the connection", *(text for text, ok in told.items() if ok)}
+
+
+def test_a_write_that_waited_for_the_lock_of_a_file_that_was_replaced_meanwhile_is_in_the_new_one(db, tmp_path):
+    db.write(INSERT, ("before",))
+    with closing(sqlite3.connect(db.path, isolation_level=None)) as owner:
+        owner.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        owner.execute("BEGIN IMMEDIATE")
+        shutil.copy(db.path, tmp_path / "restored")
+        waiting = threading.Thread(target=db.write, args=(INSERT, ("acknowledged",)))
+        waiting.start()
+        wait_until(db._writer._at_work.locked)
+        time.sleep(0.05)  # it has met the lock
+        for suffix in ("-wal", "-shm"):
+            (tmp_path / f"notes.db{suffix}").unlink()
+        (tmp_path / "restored").rename(db.path)
+        time.sleep(0.05)
+        owner.execute("ROLLBACK")
+        waiting.join()
+    assert kept(db) == {"before", "acknowledged"}
+
+
+def test_a_row_that_cannot_be_read_back_is_undone_with_those_beside_it(db):
+    """No more is promised than that nobody is told a lie, and that the next ones are well."""
+    bad = "INSERT INTO notes (text) VALUES (CAST(x'fffe' AS TEXT)) RETURNING text"
+
+    def write(number):
+        db.write(bad if number == 3 else INSERT, () if number == 3 else (f"note {number}",))
+        return f"note {number}"
+
+    told = {each for each in together(db, write) if isinstance(each, str)}
+    assert kept(db) - {"first"} == told
+    db.write(INSERT, ("next",))
+    assert "next" in kept(db)
+
+
+def test_a_refusal_leaves_nothing_for_the_collector(db):
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(Changed) as refusal:
+            db.transaction(refuse)
+        gone = weakref.ref(refusal.value)
+        del refusal
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def refuse(tx):
+    raise Changed
+
+
+def test_reads_that_wait_for_a_file_that_is_not_made_yet_are_refused_in_time(tmp_path, monkeypatch):
+    """Each would hold a reader for as long as the lock is waited for, one after the other."""
+    for module in (db_module, database_file, writer):
+        monkeypatch.setattr(module, "BUSY_SECONDS", 0.3)
+    path = tmp_path / "notes.db"
+    Database(str(path), SCHEMA).make()
+    with closing(sqlite3.connect(path, isolation_level=None)) as owner:
+        owner.execute("BEGIN IMMEDIATE")
+        db = Database(str(path), SCHEMA)
+
+        def read(number):
+            started = time.monotonic()
+            with pytest.raises(sqlite3.OperationalError) as error:
+                db.all("SELECT 1")
+            return error.value.sqlite_errorcode & 0xFF, time.monotonic() - started < 1.5
+
+        assert at_once(WRITERS, read) == [(sqlite3.SQLITE_BUSY, True)] * WRITERS
+        owner.execute("ROLLBACK")
+    assert db.all("SELECT 1 AS one") == [{"one": 1}]
