@@ -82,7 +82,7 @@ class DatabaseFile:
 
     def _connect(self, mode: str) -> Connection:
         with self._connecting:
-            self._check_file()
+            checked = self._check_file()
             connection = sqlite3.connect(
                 f"file:{quote(str(Path(self.path).absolute()))}?mode={mode}",
                 uri=True,
@@ -92,20 +92,21 @@ class DatabaseFile:
                 factory=Connection,
             )
             try:
+                opened = self._stamp()
+                if checked and (opened is None or opened.inode != checked.inode):  # and it has not looked into it yet
+                    raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} was replaced this moment")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 connection.create_function("casefold", 1, str.casefold, deterministic=True)
-                (version,) = connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
-                if mode == "rw" and version != SCHEMA_VERSION:  # it was overwritten in its place
-                    raise self._not_ours()
+                connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
             except BaseException:
                 connection.close()
                 raise
             return connection
 
-    def _check_file(self) -> None:
-        """Raise for a file that SQLite must not open, before it does.
+    def _check_file(self) -> Stamp | None:
+        """Raise for a file that SQLite must not open, before it does. None: there is none yet.
 
         Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
         """
@@ -114,9 +115,9 @@ class DatabaseFile:
         if stamp is None or stamp.empty:
             if must_be_ours:
                 raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
-            return
+            return stamp
         if stamp.inode in self._checked:  # to close a file of our own would end SQLite's locks on all connections to it
-            return
+            return stamp
         try:
             with open(self.path, "rb") as file:
                 header = file.read(64)
@@ -124,11 +125,9 @@ class DatabaseFile:
             raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} cannot be read") from error
         version = int.from_bytes(header[60:64])  # user_version
         if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or must_be_ours)):
-            raise self._not_ours()
+            raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
         self._checked.add(stamp.inode)
-
-    def _not_ours(self) -> sqlite3.OperationalError:
-        return failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
+        return stamp
 
 
 def _size(path: str) -> int:

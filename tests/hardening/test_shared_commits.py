@@ -1,6 +1,7 @@
 """Writers that wait for each other are committed together: each is still on its own, and none is told too soon."""
 
 import gc
+import os
 import shutil
 import sqlite3
 import threading
@@ -190,6 +191,26 @@ def test_a_write_that_waited_for_the_lock_of_a_file_that_was_replaced_meanwhile_
         owner.execute("ROLLBACK")
         waiting.join()
     assert kept(db) == {"before", "acknowledged"}
+
+
+def test_a_file_that_is_replaced_just_before_it_is_opened_is_not_taken_for_ours(tmp_path, monkeypatch):
+    """SQLite would go on with it, and with our write-ahead log beside it, when ours is long back."""
+    path = tmp_path / "notes.db"
+    db = Database(str(path), SCHEMA)
+    db.write(INSERT, ("before",))
+    connect = sqlite3.connect
+
+    def connect_late(*args, **kwargs):
+        path.rename(tmp_path / "aside")
+        path.write_bytes(os.urandom(100_000))
+        return connect(*args, **kwargs)
+
+    with monkeypatch.context() as late, pytest.raises(sqlite3.OperationalError, match="replaced"):
+        late.setattr(sqlite3, "connect", connect_late)
+        db.all("SELECT text FROM notes")
+    (tmp_path / "aside").rename(path)
+    db.write(INSERT, ("after",))
+    assert {row["text"] for row in db.all("SELECT text FROM notes")} == kept(db) == {"before", "after"}
 
 
 def test_a_row_that_cannot_be_read_back_is_undone_with_those_beside_it(db):
