@@ -11,6 +11,7 @@ from urllib.parse import quote
 SCHEMA_VERSION = 1
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
+DOUBTFUL = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
 
 
@@ -26,6 +27,11 @@ class Connection(sqlite3.Connection):
     stamp: Stamp | None = None  # what it was opened on
     version: int | None = None  # SQLite's count of what others committed, by which the answers are right
     answers: dict
+
+    def doubt(self, error: BaseException) -> None:
+        """Have it opened anew after an error that may come from how, or when, it was opened: the cause may be gone."""
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DOUBTFUL:
+            self.stamp = None
 
 
 class DatabaseFile:

@@ -52,6 +52,9 @@ class Database:
                     found = [column[0] for column in cursor.description], cursor.fetchall()[:1]
                 if len(connection.answers) < ANSWERS_AT_MOST and _are_short(found[1]):
                     connection.answers[key] = found
+        except sqlite3.Error as error:
+            connection.doubt(error)
+            raise
         finally:
             self._readers.put(connection)
         names, row = found
@@ -62,6 +65,9 @@ class Database:
         connection = self._take_reader()
         try:
             return rows(connection.execute(sql, params))
+        except sqlite3.Error as error:
+            connection.doubt(error)
+            raise
         finally:
             self._readers.put(connection)
 

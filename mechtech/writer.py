@@ -112,9 +112,11 @@ class Writer:
             self._proved = 0.0
             for write in taken:
                 write.error = error
-            if self._connection is not None and self._connection.in_transaction:
-                with suppress(sqlite3.Error):
-                    self._connection.execute("ROLLBACK")
+            if self._connection is not None:
+                self._connection.doubt(error)
+                if self._connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("ROLLBACK")
         finally:
             for write in taken:
                 write.ended = True

@@ -9,6 +9,7 @@ import time
 import weakref
 from contextlib import closing, suppress
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 
@@ -211,6 +212,28 @@ def test_a_file_that_is_replaced_just_before_it_is_opened_is_not_taken_for_ours(
     (tmp_path / "aside").rename(path)
     db.write(INSERT, ("after",))
     assert {row["text"] for row in db.all("SELECT text FROM notes")} == kept(db) == {"before", "after"}
+
+
+def test_a_damage_that_is_mended_within_the_grain_of_the_clock_is_forgotten(db):
+    """The file looks as it did before: only the error tells that what was read of it is not to be trusted."""
+    for number in range(40):
+        db.write(INSERT, (f"{number} " + 1000 * "x",))
+    sql(db.path, "PRAGMA wal_checkpoint(TRUNCATE)")
+    stat, content = os.stat(db.path), Path(db.path).read_bytes()
+
+    def put(data):
+        with open(db.path, "r+b") as file:
+            file.write(data)
+        os.utime(db.path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+
+    put(content[:4096] + os.urandom(len(content) - 4096))
+    for act in (lambda: db.all("SELECT text FROM notes"), lambda: db.write(INSERT, ("never",))):
+        with pytest.raises(sqlite3.DatabaseError):
+            act()
+    put(content)
+    assert len(db.all("SELECT text FROM notes")) == 40
+    db.write(INSERT, ("well",))
+    assert len(kept(db)) == 41
 
 
 def test_a_row_that_cannot_be_read_back_is_undone_with_those_beside_it(db):
