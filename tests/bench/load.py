@@ -87,11 +87,11 @@ class Run(NamedTuple):
 class Load:
     """Requests sent in turn, over many connections. mixed: the percentiles are those of the GETs among them."""
 
-    def __init__(self, folder: Path, *requests: Request, mixed: bool = False):
+    def __init__(self, folder: Path, *requests: Request, mixed: bool = False, connections: int = CONNECTIONS):
         handle, self._script = tempfile.mkstemp(".lua", dir=folder)
         with open(handle, "w") as script:
             script.write(SCRIPT % "\n".join(map(_formatted, requests)) + (READS_ONLY if mixed else ""))
-        self._threads, self._connections = (16, 16) if mixed else (1, CONNECTIONS)
+        self._threads, self._connections = (16, 16) if mixed else (1, connections)
 
     def warm_up(self, server: Server) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
