@@ -168,3 +168,8 @@ def test_nothing_is_ever_redirected(standing, path, ending):
         answer = client.call(method, path + ending)
         assert not 300 <= answer.status_code < 400
         assert "Location" not in answer.headers
+
+
+def test_an_upgrade_that_a_client_offers_is_passed_over(standing):
+    client, _ = standing
+    assert client.get("/health", headers={"Connection": "Upgrade", "Upgrade": "websocket"}).status_code == 200
