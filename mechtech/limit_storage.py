@@ -41,7 +41,7 @@ class FileStorage(Storage):
         self._path = path
         self._threads = threading.Lock()  # the lock on the file tells only processes apart
         self._file = self._map = self._salt = None
-        self._looked_at = 0
+        self._looked_at = 0  # the second in which the path was looked at last
         self._last = threading.local()
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:

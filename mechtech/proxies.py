@@ -19,9 +19,8 @@ def init_app(app: Flask) -> None:
         hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if len(hops) >= trusted:
             with suppress(ValueError):  # not an address: the proxy's own must do
-                environ["REMOTE_ADDR"] = str(
-                    ip_address(hops[-trusted].partition("%")[0].strip())
-                )  # no free text of a zone
+                address, _, _ = hops[-trusted].partition("%")  # the zone of an IPv6 address is free text
+                environ["REMOTE_ADDR"] = str(ip_address(address.strip()))
         scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").split(",")[-trusted:][0].strip()
         if scheme in ("http", "https"):
             environ["wsgi.url_scheme"] = scheme
