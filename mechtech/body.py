@@ -24,7 +24,7 @@ def takes(schema):
         def validated(*args, **kwargs):
             data = json_object()
             if retryable:  # the key is validated with the body, so that all that is wrong is told at once
-                data[RETRY_KEY] = request.headers.get(RETRY_KEY, missing)
+                data[RETRY_KEY] = request.environ.get("HTTP_IDEMPOTENCY_KEY", missing)
             return view(*args, fields=_load(loader, data), **kwargs)
 
         return validated

@@ -7,6 +7,7 @@ lies on any of them. A floor is added when a bucket is full of windows that are 
 names that fall into one bucket, the hash is keyed.
 """
 
+import ctypes
 import fcntl
 import mmap
 import os
@@ -25,6 +26,8 @@ BUCKET = 64 * SLOT.size  # bytes
 BUCKETS = 512
 FLOOR = BUCKETS * BUCKET  # half a MiB: room for some 20,000 addresses at a time
 HIGHEST = 2**32 - 1
+# Unlike fcntl's, it keeps Python's own lock meanwhile: the other threads would come here, to wait for this one.
+_flock = ctypes.PyDLL(None).flock
 
 
 class FileStorage(Storage):
@@ -77,7 +80,8 @@ class FileStorage(Storage):
                 self._look()
                 self._looked_at = now
             name = blake2b(key.encode(), digest_size=8, key=self._salt).digest()
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+            if _flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:  # another process counts
+                fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 at = self._find(name, now)
                 _, count, expires_at = SLOT.unpack_from(self._map, at)
@@ -87,7 +91,7 @@ class FileStorage(Storage):
                 if amount:
                     SLOT.pack_into(self._map, at, name, count, expires_at)
             finally:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
+                _flock(self._file, fcntl.LOCK_UN)
         return count, expires_at
 
     def _find(self, name: bytes, now: int) -> int:

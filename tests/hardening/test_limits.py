@@ -1,5 +1,6 @@
 """The rate limit is exact: over workers, reloads, addresses and proxies, in a file or in Redis. Broken, it is a 503."""
 
+import fcntl
 import hashlib
 import os
 import resource
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections import Counter
@@ -299,6 +301,19 @@ def test_threads_and_processes_count_each_hit_once(tmp_path):
     assert [process.wait() for process in processes] == [0, 0, 0]
     assert storage.get("a") == 3 * 2000 + 4 * 500
     assert {storage.get(f"b{number}") for number in range(2000)} == {3}
+
+
+def test_a_count_waits_for_whoever_counts_already(storage, tmp_path):
+    storage.incr("a", 3600)
+    counts = []
+    with open(tmp_path / "hits") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        thread = threading.Thread(target=lambda: counts.append(storage.incr("a", 3600)))
+        thread.start()
+        thread.join(0.2)
+        assert not counts
+    thread.join()
+    assert counts == [2]
 
 
 def test_a_window_that_is_over_begins_anew(storage, clock):
