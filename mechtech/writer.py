@@ -14,7 +14,6 @@ from threading import Lock
 from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure, patiently
 
 TOGETHER_AT_MOST = 64  # writes in one commit
-GATHERING_SECONDS = 0.0003  # how long a commit waits for more writes, when the last one had several
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
@@ -39,7 +38,6 @@ class Writer:
         self._connection = None
         self._at_work = Lock()  # held by the thread that writes for all
         self._waiting = deque()
-        self._together = 0  # writes in the last commit
         self._proved = 0.0
 
     def run(self, work, in_steps: bool):
@@ -49,8 +47,6 @@ class Writer:
         while not write.ended:
             if self._at_work.acquire(blocking=False):
                 try:
-                    if self._together > 1:
-                        time.sleep(GATHERING_SECONDS)
                     self._write_for_all()
                 finally:
                     self._at_work.release()
@@ -112,7 +108,6 @@ class Writer:
                 taken.append(write)
                 self._run(write, connection)
             connection.execute("COMMIT")
-            self._together = len(taken)
         except BaseException as error:  # each of them must hear of it
             self._proved = 0.0
             for write in taken:
