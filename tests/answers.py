@@ -2,16 +2,6 @@
 
 import sqlite3
 
-from mechtech import create_app
-from mechtech.settings import from_environment
-from tests.conftest import SECRET, Api
-
-
-def lasting_client(folder) -> Api:
-    """For a module's tests that change nothing: making an app for each would take longer than all of them."""
-    environ = {"DB_PATH": str(folder / "lasting.db"), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4"}
-    return Api(create_app(from_environment({**environ, "RATE_LIMIT": "1000000 per hour"})).test_client())
-
 
 def refused(answer, status: int, code: str) -> dict:
     """The body of an answer that must be this error, in the contract's shape."""

@@ -45,6 +45,16 @@ def client(app):
     return Api(app.test_client())
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory):
+    return lasting_client(tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture(scope="module")
+def lasting_customer(lasting):
+    return signup(lasting, "customer@example.com")
+
+
 @pytest.fixture
 def server(environ, tmp_path):
     """A running gunicorn with two workers. tests.server.Server tells what it can do."""
@@ -77,6 +87,12 @@ class Api:
 
     def delete(self, path, **kwargs):
         return self.call("DELETE", path, **kwargs)
+
+
+def lasting_client(folder) -> Api:
+    """For a module's tests that change nothing: making an app for each would take longer than all of them."""
+    environ = {"DB_PATH": str(folder / "lasting.db"), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4"}
+    return Api(create_app(from_environment({**environ, "RATE_LIMIT": "1000000 per hour"})).test_client())
 
 
 def signup(client, email="user@example.com", password="password123", name="Some User"):

@@ -1,8 +1,11 @@
 """A real gunicorn in processes of its own, for what only shows there: limits, signals, races, crashes."""
 
+import contextlib
 import http.client
+import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,6 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+# A thousand for each process of the tests, below those that the system gives to whoever asks for any.
+FIRST_PORT = 20_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + 1000), 1000))
 
 
 class Answer(NamedTuple):
@@ -116,6 +122,8 @@ def call(connection, method, path, json_body=None, token=None, headers=None, bod
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that stays free while its server restarts: nobody else takes it."""
+    for port in _ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -4,7 +4,7 @@ import bcrypt
 import pytest
 
 from mechtech.limit_storage import HEAD, SLOT
-from tests.answers import lasting_client, refused, sql, wrong_fields
+from tests.answers import refused, sql, wrong_fields
 from tests.conftest import signup
 
 PERSON = {"name": "Ann Driver", "email": "ann@example.com", "password": "password123"}
@@ -47,16 +47,6 @@ def add_user(environ, password_hash, email="old@example.com", name="Old User"):
     statement = "INSERT INTO users (name, email, password) VALUES (?, ?, ?) RETURNING id"
     ((user_id,),) = sql(environ["DB_PATH"], statement, (name, email, password_hash))
     return user_id
-
-
-@pytest.fixture(scope="module")
-def lasting(tmp_path_factory):
-    return lasting_client(tmp_path_factory.mktemp("lasting"))
-
-
-@pytest.fixture(scope="module")
-def lasting_customer(lasting):
-    return signup(lasting, "customer@example.com")
 
 
 # Sign-up

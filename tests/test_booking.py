@@ -6,7 +6,7 @@ from itertools import product
 import jwt
 import pytest
 
-from tests.answers import lasting_client, refused, wrong_fields
+from tests.answers import refused, wrong_fields
 from tests.conftest import BOOKING, SECRET, book, complete, hire, signup
 
 COLUMNS = {
@@ -35,19 +35,18 @@ LONG_EMAIL = f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 61}"  # 254
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory):
+def standing(lasting):
     """For what is refused, and so leaves no trace: one app for all of them. Gives a client and an admin's token.
 
     The admin's own bookings: 1 pending, 2 in progress, 3 completed. Mechanic 1 is verified.
     """
-    client = lasting_client(tmp_path_factory.mktemp("standing"))
-    admin = signup(client)
-    client.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
-    hire(client, admin)
+    admin = signup(lasting)
+    lasting.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    hire(lasting, admin)
     for booking_id, status in enumerate(("pending", "in-progress", "completed"), 1):
-        book(client, admin)
-        bring_to(client, admin, booking_id, status)
-    return client, admin
+        book(lasting, admin)
+        bring_to(lasting, admin, booking_id, status)
+    return lasting, admin
 
 
 def bring_to(client, admin, booking_id, status):

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.answers import lasting_client, refused, sql, wrong_fields
+from tests.answers import refused, sql, wrong_fields
 from tests.conftest import CONTACT, signup
 
 MESSAGE = {"id", "fullName", "email", "message", "status", "created_at", "updated_at"}
@@ -39,11 +39,6 @@ def fill(environ, *statuses):
             "INSERT INTO contact_messages (fullName, email, message, status) VALUES (?, ?, ?, ?)",
             row,
         )
-
-
-@pytest.fixture(scope="module")
-def lasting(tmp_path_factory):
-    return lasting_client(tmp_path_factory.mktemp("lasting"))
 
 
 @pytest.fixture(scope="module")

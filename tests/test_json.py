@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from tests.answers import lasting_client, refused
+from tests.answers import refused
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, book, complete, signup
 from tests.server import Server
 
@@ -68,12 +68,11 @@ NOT_AN_OBJECT = {
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory):
+def standing(lasting):
     """A client of an app for all that is refused."""
-    client = lasting_client(tmp_path_factory.mktemp("standing"))
-    signup(client)
-    book(client)
-    return client
+    signup(lasting)
+    book(lasting)
+    return lasting
 
 
 def send(client, endpoint, data, content_type="application/json", **kwargs):

@@ -8,8 +8,8 @@ import pytest
 
 from mechtech import create_app
 from mechtech.settings import from_environment
-from tests.answers import lasting_client, refused, wrong_fields
-from tests.conftest import BOOKING, MECHANIC, Api, book, complete, hire, signup
+from tests.answers import refused, wrong_fields
+from tests.conftest import BOOKING, MECHANIC, Api, book, complete, hire, lasting_client, signup
 
 COLUMNS = {
     *("id", "name", "email", "phone", "latitude", "longitude", "rating", "experience_years", "specializations"),
@@ -22,13 +22,12 @@ MAX = {name: value for name, value in MECHANIC.items() if name != "verified"}
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory):
+def standing(lasting):
     """For what is refused, and so leaves no trace: a client, and an admin's token. Mechanic 1 is max@garage.example."""
-    client = lasting_client(tmp_path_factory.mktemp("standing"))
-    admin = signup(client)
-    client.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
-    hire(client, admin)
-    return client, admin
+    admin = signup(lasting)
+    lasting.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    hire(lasting, admin)
+    return lasting, admin
 
 
 def find(client, query=""):

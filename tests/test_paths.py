@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.answers import lasting_client
 from tests.conftest import MECHANIC, book, signup
 
 ENDPOINTS = {
@@ -27,14 +26,13 @@ every_path = pytest.mark.parametrize("path", SLASHED)
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory):
+def standing(lasting):
     """A client, and the token of an admin who has booking 1; mechanic 1 is there, messages are not."""
-    client = lasting_client(tmp_path_factory.mktemp("standing"))
-    admin = signup(client)
-    client.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
-    book(client, admin)
-    client.post("/api/mechanics/", MECHANIC, token=admin)
-    return client, admin
+    admin = signup(lasting)
+    lasting.client.application.extensions["mechtech.db"].write("UPDATE users SET role = 'admin'")
+    book(lasting, admin)
+    lasting.post("/api/mechanics/", MECHANIC, token=admin)
+    return lasting, admin
 
 
 def methods(path):

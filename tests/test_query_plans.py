@@ -14,8 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from mechtech import repository
-from tests.answers import lasting_client
-from tests.conftest import BOOKING, CONTACT, MECHANIC, book, complete, hire, signup
+from tests.conftest import BOOKING, CONTACT, MECHANIC, book, complete, hire, lasting_client, signup
 
 # What may be read from end to end: the mechanics by an index, and what a subquery has already bounded.
 HARMLESS = re.compile(

@@ -6,7 +6,7 @@ import time
 import jwt
 import pytest
 
-from tests.answers import lasting_client, refused, sql
+from tests.answers import refused, sql
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, book, signup
 
 WEEK = 7 * 86400
@@ -72,16 +72,6 @@ def is_good(client, token):
         return True
     refused(answer, 401, "unauthorized")
     return False
-
-
-@pytest.fixture(scope="module")
-def lasting(tmp_path_factory):
-    return lasting_client(tmp_path_factory.mktemp("lasting"))
-
-
-@pytest.fixture(scope="module")
-def lasting_customer(lasting):
-    return signup(lasting, "customer@example.com")
 
 
 # What is issued
