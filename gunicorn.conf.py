@@ -8,7 +8,9 @@ import os
 import resource
 import runpy
 import socket
+import struct
 import sys
+import time
 from pathlib import Path
 
 # Imported before the fork, so that the workers share the memory. Nothing of our own: a reload takes in new code.
@@ -28,9 +30,15 @@ except _settings["SettingError"] as error:
 
 
 class Worker(ThreadWorker):
-    """Stops listening as soon as it stops accepting: what came meanwhile would wait, to be reset at the end."""
+    def handle(self, conn):
+        """Waits here for a client to hang up: else the thread that serves them all would, two seconds for each."""
+        stays = super().handle(conn)
+        if not stays:
+            _see_off(conn.sock)
+        return stays
 
     def set_accept_enabled(self, enabled):
+        """Stop listening as soon as accepting stops: what came meanwhile would wait, to be reset at the end."""
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
@@ -47,6 +55,8 @@ keepalive = 75  # seconds
 timeout = 30
 graceful_timeout = 30
 limit_request_line = 8190
+FAREWELL_SECONDS = 2.0  # for a client to hang up
+SILENCE_SECONDS = 20  # from a client within a request, until it is let go; less than graceful_timeout
 control_socket_disable = True
 # Whoever connects may claim nothing: TRUSTED_PROXIES says who is believed, in mechtech/proxies.py.
 forwarded_allow_ips = ""
@@ -55,6 +65,8 @@ forwarder_headers = ""
 
 def _without_secrets(record):
     """gunicorn quotes a request that it cannot read, and a token may stand there: the address and the kind must do."""
+    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
+        return False  # a client fell silent: no error of ours
     if str(record.msg).startswith("Invalid request from ip="):
         record.msg = ": ".join(record.msg.split(": ")[:2])
     elif isinstance(record.args, tuple):
@@ -75,9 +87,26 @@ with contextlib.suppress(AttributeError, OSError):  # another C library
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
+def _see_off(sock):
+    """Let a client read its last answer to the end, and take what it may still send."""
+    deadline = time.monotonic() + FAREWELL_SECONDS
+    with contextlib.suppress(OSError):
+        try:
+            sock.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                sock.settimeout(left)
+                if not sock.recv(65536):
+                    break
+        finally:
+            sock.shutdown(socket.SHUT_RDWR)  # so that nobody waits for more
+
+
 def when_ready(server):
-    """A connection wakes a worker when its first byte is there, not before."""
+    """Connections inherit what their listener has."""
     for listener in server.LISTENERS:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE_SECONDS, 0))
+        # One wakes a worker when its first byte is there, not before.
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family in (socket.AF_INET, socket.AF_INET6):
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
     if server.cfg.reload:

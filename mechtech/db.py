@@ -14,7 +14,7 @@ from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failu
 from mechtech.errors import Invalid
 from mechtech.writer import Writer
 
-READERS = 2  # connections; more would only wait for Python's turn, and keep pages of their own
+READERS = 4  # connections; of fewer, some requests wait long for one, and more would only keep pages of their own
 ANSWERS_AT_MOST = 64  # rows that a reader keeps in mind
 SHORT = 64 * 1024  # characters or bytes: no longer ones
 

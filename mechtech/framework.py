@@ -20,10 +20,8 @@ class Response(flask.Response):
 class NoSessions(SessionInterface):
     """Callers say who they are by a token, each time."""
 
-    NONE = NullSession()
-
     def open_session(self, app, request):
-        return self.NONE
+        return NullSession()
 
 
 class App(flask.Flask):
@@ -43,7 +41,7 @@ class App(flask.Flask):
         return func
 
     def do_teardown_request(self, exc=None):
-        """Nothing of ours waits for a request's end."""
+        """Nothing of ours waits for a request's end; what is registered for it would not be called."""
 
     def do_teardown_appcontext(self, exc=None):
-        """Nor for its context's."""
+        """The same goes for its context's."""

@@ -122,7 +122,7 @@ def call(connection, method, path, json_body=None, token=None, headers=None, bod
 
 
 def free_port() -> int:
-    """One that stays free while its server restarts: nobody else takes it."""
+    """One that stays free while its server restarts: nobody else of these tests takes it."""
     for port in _ports:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))

@@ -220,6 +220,16 @@ def test_a_new_password_ends_every_token_issued_before_it_in_the_same_second_too
     assert claims(logged_in)["exp"] - claims(logged_in)["iat"] == WEEK
 
 
+def test_a_login_waits_for_no_clock_that_was_ahead_when_the_password_changed(client):
+    signup(client, "ann@example.com")
+    hour = {"ahead": int(time.time()) + 3600}
+    client.client.application.extensions["mechtech.db"].write("UPDATE users SET tokens_valid_from = :ahead", hour)
+    started = time.monotonic()
+    token = client.post("/api/auth/login", PERSON).json["token"]
+    assert time.monotonic() - started < 3
+    assert is_good(client, token)
+
+
 def test_a_new_password_ends_the_tokens_of_the_original_and_nobody_elses(client, customer):
     other = signup(client, "other@example.com")
     original = by_hand({"alg": "HS256", "typ": "JWT"}, {"userId": 1, "iat": 1500000000, "exp": 2**33})

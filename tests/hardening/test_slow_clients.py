@@ -10,8 +10,8 @@ from threading import Event, Thread
 import pytest
 
 from tests.conftest import BOOKING, CONTACT
-from tests.hardening.tools import at_once, check_refusal, running
-from tests.server import call
+from tests.hardening.tools import at_once, check_refusal, running, settings
+from tests.server import ROOT, Server, call
 
 LIMIT = 64 * 1024
 PROMPT = 3.0  # seconds; what stops others, stops them for longer than that
@@ -144,6 +144,39 @@ def test_a_client_that_does_not_read_its_answer_does_not_stop_the_others(server)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             connection.sendall(request("GET", "/") * 5)
         assert max(others_are_answered(server, 0.5)) < PROMPT
+
+
+def test_clients_that_do_not_hang_up_when_they_are_let_go_do_not_stop_the_others(server):
+    """They asked for it, or sent what cannot be read, and then their signal was gone."""
+    last = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with ExitStack() as stack:
+        for text in (last, b"no request\r\n\r\n") * 10:
+            connection = stack.enter_context(connect(server))
+            connection.sendall(text)
+            assert connection.recv(8) == b"HTTP/1.1"
+        assert max(others_are_answered(server, 3)) < 1
+
+
+def test_who_falls_silent_within_a_request_is_let_go(tmp_path):
+    """What a lost signal leaves behind would pile up else, until no thread is left for others."""
+    conf = tmp_path / "gunicorn.conf.py"
+    conf.write_text(
+        f"from pathlib import Path\n__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
+        "exec(Path(__file__).read_text())\nSILENCE_SECONDS = 1\n"
+    )
+    text = request("POST", "/api/contact/", json.dumps(CONTACT).encode())
+    with Server(settings(tmp_path), tmp_path / "server.log", "-c", str(conf)) as server, ExitStack() as stack:
+        in_headers, in_body = ([stack.enter_context(connect(server)) for _ in range(10)] for _ in range(2))
+        for connection in in_headers:
+            connection.sendall(text[:20])
+        for connection in in_body:
+            connection.sendall(text[:-20])
+        for connection in in_headers + in_body:
+            connection.settimeout(5)
+        assert [connection.recv(100) for connection in in_headers] == [b""] * 10
+        assert [read_answer(connection)[0] for connection in in_body] == [400] * 10
+        assert server.call("GET", "/health").status == 200
+        assert "Traceback" not in server.log.read_text()
 
 
 # Bodies
