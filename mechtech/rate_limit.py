@@ -29,11 +29,11 @@ def init_app(app: Flask) -> None:
             return
         key = rate.key_for("api", get_remote_address())
         count = storage.incr(key, rate.get_expiry())
-        reset = math.ceil(storage.get_expiry(key))
+        reset = storage.get_expiry(key)
         environ["mechtech.headers"] += [
             ("X-RateLimit-Limit", str(rate.amount)),
             ("X-RateLimit-Remaining", str(max(0, rate.amount - count))),
-            ("X-RateLimit-Reset", str(reset)),
+            ("X-RateLimit-Reset", str(math.ceil(reset))),
         ]
         if count > rate.amount:
             raise limited(reset)
