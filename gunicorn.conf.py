@@ -56,7 +56,7 @@ timeout = 30
 graceful_timeout = 30
 limit_request_line = 8190
 FAREWELL_SECONDS = 2.0  # for a client to hang up
-SILENCE_SECONDS = 20  # from a client within a request, until it is let go; less than graceful_timeout
+SILENCE_SECONDS = 20  # of a client that neither sends nor reads what is due; less than graceful_timeout
 control_socket_disable = True
 # Whoever connects may claim nothing: TRUSTED_PROXIES says who is believed, in mechtech/proxies.py.
 forwarded_allow_ips = ""
@@ -65,8 +65,6 @@ forwarder_headers = ""
 
 def _without_secrets(record):
     """gunicorn quotes a request that it cannot read, and a token may stand there: the address and the kind must do."""
-    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
-        return False  # a client fell silent: no error of ours
     if str(record.msg).startswith("Invalid request from ip="):
         record.msg = ": ".join(record.msg.split(": ")[:2])
     elif isinstance(record.args, tuple):
@@ -74,7 +72,13 @@ def _without_secrets(record):
     return True
 
 
-logging.getLogger("gunicorn.error").addFilter(_without_secrets)
+def _without_silence(record):
+    """A client that says nothing more, or takes nothing more, is no error of ours."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
+
+
+for _filter in (_without_secrets, _without_silence):
+    logging.getLogger("gunicorn.error").addFilter(_filter)
 
 cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
 

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from threading import Event, Thread
 
 import pytest
@@ -157,16 +157,25 @@ def test_clients_that_do_not_hang_up_when_they_are_let_go_do_not_stop_the_others
         assert max(others_are_answered(server, 3)) < 1
 
 
-def test_who_falls_silent_within_a_request_is_let_go(tmp_path):
-    """What a lost signal leaves behind would pile up else, until no thread is left for others."""
+@pytest.fixture
+def impatient(tmp_path):
+    """A server that lets silent clients go after a second."""
     conf = tmp_path / "gunicorn.conf.py"
     conf.write_text(
         f"from pathlib import Path\n__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
         "exec(Path(__file__).read_text())\nSILENCE_SECONDS = 1\n"
     )
+    with Server(settings(tmp_path), tmp_path / "server.log", "-c", str(conf)) as server:
+        yield server
+        assert server.call("GET", "/health").status == 200
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_who_falls_silent_within_a_request_is_let_go(impatient):
+    """What a lost signal leaves behind would pile up else, until no thread is left for others."""
     text = request("POST", "/api/contact/", json.dumps(CONTACT).encode())
-    with Server(settings(tmp_path), tmp_path / "server.log", "-c", str(conf)) as server, ExitStack() as stack:
-        in_headers, in_body = ([stack.enter_context(connect(server)) for _ in range(10)] for _ in range(2))
+    with ExitStack() as stack:
+        in_headers, in_body = ([stack.enter_context(connect(impatient)) for _ in range(10)] for _ in range(2))
         for connection in in_headers:
             connection.sendall(text[:20])
         for connection in in_body:
@@ -175,8 +184,24 @@ def test_who_falls_silent_within_a_request_is_let_go(tmp_path):
             connection.settimeout(5)
         assert [connection.recv(100) for connection in in_headers] == [b""] * 10
         assert [read_answer(connection)[0] for connection in in_body] == [400] * 10
-        assert server.call("GET", "/health").status == 200
-        assert "Traceback" not in server.log.read_text()
+
+
+def test_who_does_not_read_the_answers_is_let_go(impatient):
+    """More of them than fit into what the system keeps on the way."""
+    count = 3000
+    with connect(impatient) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        with suppress(OSError):
+            connection.settimeout(1)
+            connection.sendall(request("GET", "/") * count)
+        time.sleep(4)
+        answers = b""
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        with suppress(ConnectionResetError):
+            connection.settimeout(5)
+            while piece := connection.recv(1 << 20):
+                answers += piece
+    assert 0 < answers.count(b"HTTP/1.1 200 OK") < count
 
 
 # Bodies
