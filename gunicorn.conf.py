@@ -129,6 +129,8 @@ def post_worker_init(worker):
     if worker.core is not None:
         with contextlib.suppress(OSError):  # where this is not allowed, it is only slower
             os.sched_setaffinity(0, {worker.core})
+            # Who is woken waits until the one that woke it is done: it could only wait for Python's lock.
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _greet():

@@ -10,19 +10,32 @@ from mechtech.repository import auth
 
 
 class Caller:
-    """user: the row of whoever is signed in, or None. booking_id: the booking that a bookingToken is for, or None."""
+    """claims: of the token. user_id, booking_id: whom, or which booking, it is for, or None."""
 
-    def __init__(self, user: dict | None = None, booking_id: int | None = None):
-        self.user = user
-        self.booking_id = booking_id
-        self.user_id = user and user["id"]
+    def __init__(self, claims: dict):
+        self.user_id = claims.get("userId")
+        self.booking_id = claims.get("bookingId")
+        self.token_issued = claims.get("iat")
+        self._user = None
+
+    @property
+    def user(self) -> dict | None:
+        """The row of whoever is signed in, or None. Raises Unauthorized if the token is not valid any more."""
+        if self._user is None:
+            self._user = auth.check_token(self.user_id, self.token_issued)
+        return self._user
 
 
-NOBODY = Caller()
+NOBODY = Caller({})
 
 
 def anyone(view):
     """A token that is sent must be good all the same."""
+    return _for(view, "anyone", lambda caller: caller.user)
+
+
+def anyone_checked_later(view):
+    """The same, but whether the token's user still stands for it is left to the statement that writes."""
     return _for(view, "anyone", lambda caller: None)
 
 
@@ -62,23 +75,20 @@ def _require_admin(caller: Caller) -> None:
 
 
 def _require_token(caller: Caller) -> None:
-    if caller is NOBODY:
+    if caller.user is None and caller.booking_id is None:
         raise Unauthorized
 
 
 def _caller() -> Caller:
     """From the Authorization header; raises Unauthorized for anything in it that is not a good token."""
-    header = request.environ.get("HTTP_AUTHORIZATION")
+    environ = request.environ
+    header = environ.get("HTTP_AUTHORIZATION")
     if not header:
         return NOBODY
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("Only the scheme Bearer is known here.")
-    claims = tokens.read(token.strip())
-    if "bookingId" in claims:
-        return Caller(booking_id=claims["bookingId"])
-    row = auth.find(claims["userId"])
-    if row is None or claims["iat"] < row["tokens_valid_from"]:
-        raise Unauthorized("The token is not valid any more.")
-    request.environ["mechtech.user_id"] = row["id"]
-    return Caller(user=row)
+    caller = Caller(tokens.read(token.strip()))
+    if caller.user_id is not None:
+        environ["mechtech.user_id"] = caller.user_id
+    return caller

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -12,6 +13,7 @@ SCHEMA_VERSION = 1
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 DOUBTFUL = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+RETRIES_AT_ONCE = 3  # most locks are held for some microseconds
 RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
 
 
@@ -164,10 +166,11 @@ def failure(code: int, text: str) -> sqlite3.OperationalError:
 
 def patiently(deadline: float, execute, *args):
     """Call execute until the database is not busy or the deadline is past."""
-    while True:
+    for tries in count():
         try:
             return execute(*args)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-        time.sleep(RETRY_SECONDS)
+        if tries >= RETRIES_AT_ONCE:
+            time.sleep(RETRY_SECONDS)

@@ -75,6 +75,10 @@ class Database:
         """One atomic statement, and the rows it returns."""
         return self._writer.run(lambda connection: rows(connection.execute(sql, params)), in_steps=False)
 
+    def insert(self, sql: str, row: tuple) -> int:
+        """The id of the row. sql: an INSERT of VALUES (?, ?), which stands for as many rows as wait to be inserted."""
+        return self._writer.run(lambda tx: tx.execute(sql, row).lastrowid, in_steps=False, insert=sql, row=row)
+
     def transaction(self, work):
         """What work(connection) returns. What it reads stays true until what it writes is committed, all or nothing.
 

@@ -16,7 +16,7 @@ class CompactJSON(JSONProvider):
     _encode = staticmethod(json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode)
 
     def dumps(self, obj, **kwargs) -> str:
-        if any(type(value) is JSONText for value in obj.values()):
+        if JSONText in map(type, obj.values()):
             pairs = (
                 f'"{name}":{value if type(value) is JSONText else self._encode(value)}' for name, value in obj.items()
             )

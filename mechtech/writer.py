@@ -1,7 +1,7 @@
 """The one connection that writes. Those who wait while others write are written together, by one of them.
 
 So they share one flush of the disk, and whoever writes does not hand the connection on after each. Each can still be
-undone alone, and none is told before the commit.
+undone alone, and none is told before the commit. Rows of one table even share the statement.
 """
 
 import sqlite3
@@ -14,6 +14,7 @@ from threading import Lock
 from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure, patiently
 
 TOGETHER_AT_MOST = 64  # writes in one commit
+GATHER_SECONDS = 0.001  # how long rows of which there are several wait for more
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
@@ -21,10 +22,14 @@ class Write:
     """What one thread wants written.
 
     work: called with a connection in an immediate transaction. in_steps: of several statements, undone together.
+    insert, row: the same as one statement that inserts a row, and returns its id.
     """
 
-    def __init__(self, work, in_steps: bool):
+    __slots__ = ("deadline", "ended", "error", "in_steps", "insert", "result", "row", "turn", "work")
+
+    def __init__(self, work, in_steps: bool, insert: str | None, row: tuple):
         self.work, self.in_steps = work, in_steps
+        self.insert, self.row = insert, row
         self.deadline = time.monotonic() + BUSY_SECONDS
         self.turn = SimpleQueue()  # tells the thread to look again; once too often does no harm
         self.ended = False
@@ -40,9 +45,9 @@ class Writer:
         self._waiting = deque()
         self._proved = 0.0
 
-    def run(self, work, in_steps: bool):
+    def run(self, work, in_steps: bool, insert: str | None = None, row: tuple = ()):
         """What work returns, once it is committed; raises what it raises, and sqlite3's errors."""
-        write = Write(work, in_steps)
+        write = Write(work, in_steps, insert, row)
         self._waiting.append(write)
         while not write.ended:
             if self._at_work.acquire(blocking=False):
@@ -97,17 +102,12 @@ class Writer:
             raise failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy")
 
     def _write_for_all(self) -> None:
-        first = self._next()
-        if first is None:
+        taken = self._take()
+        if not taken:
             return
-        taken = [first]
         try:
-            connection = patiently(first.deadline, self._begin)
-            self._run(first, connection)
-            while len(taken) < TOGETHER_AT_MOST and (write := self._next()) is not None:
-                taken.append(write)
-                self._run(write, connection)
-            connection.execute("COMMIT")
+            if not self._insert_all(taken):
+                self._write_each(taken)
         except BaseException as error:  # each of them must hear of it
             self._proved = 0.0
             for write in taken:
@@ -122,10 +122,43 @@ class Writer:
                 write.ended = True
                 write.turn.put(None)
 
-    def _next(self) -> Write | None:
+    def _take(self) -> list[Write]:
+        """The first that waits, and others of its kind."""
+        taken, others = [], []
         with suppress(IndexError):
-            return self._waiting.popleft()
-        return None
+            taken.append(self._waiting.popleft())
+            if taken[0].insert and self._waiting:
+                time.sleep(GATHER_SECONDS)
+            while len(taken) < TOGETHER_AT_MOST:
+                write = self._waiting.popleft()
+                (others if write.insert != taken[0].insert else taken).append(write)
+        self._waiting.extendleft(reversed(others))
+        return taken
+
+    def _insert_all(self, taken: list[Write]) -> bool:
+        """All rows by one statement, if that is what they are: it is all done, commit and all, before Python goes on.
+
+        False: nothing is done, one of them may be refused.
+        """
+        first = taken[0]
+        if first.insert is None:
+            return False
+        place = f"({', '.join('?' * len(first.row))})"
+        sql = first.insert.replace(place, ", ".join([place] * len(taken)))
+        values = [value for write in taken for value in write.row]
+        try:
+            last = patiently(first.deadline, lambda: self._connected().execute(sql, values)).lastrowid
+        except sqlite3.IntegrityError:
+            return False
+        for id, write in enumerate(taken, last - len(taken) + 1):
+            write.result = id
+        return True
+
+    def _write_each(self, taken: list[Write]) -> None:
+        connection = patiently(taken[0].deadline, self._begin)
+        for write in taken:
+            self._run(write, connection)
+        connection.execute("COMMIT")
 
     def _run(self, write: Write, connection: Connection) -> None:
         """Raises only what undoes the others too."""

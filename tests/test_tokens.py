@@ -254,6 +254,16 @@ def test_a_bad_token_is_refused_on_open_endpoints_too(client, customer, environ,
     assert client.call(method, path, body).status_code in (status, 400)  # sign-up: the address is taken by now
 
 
+@pytest.mark.parametrize("key", [{}, {"Idempotency-Key": "an-attempt"}])
+def test_a_token_that_a_new_password_ended_books_nothing_and_gets_nothing_back(client, customer, environ, key):
+    made = client.post("/api/booking/", BOOKING, token=customer, headers=key).json["bookingId"]
+    change = {"currentPassword": "password123", "newPassword": "password456"}
+    fresh = client.put("/api/auth/profile", change, token=customer).json["token"]
+    refused(client.post("/api/booking/", BOOKING, token=customer, headers=key), 401, "unauthorized")
+    assert sql(environ["DB_PATH"], "SELECT id FROM bookings") == [(made,)]
+    assert client.post("/api/booking/", BOOKING, token=fresh, headers=key).status_code == 201
+
+
 @pytest.mark.parametrize("path", ["/health", "/", "/nothing", "/api/nothing", "/api", "/api/mechanics/x"])
 @pytest.mark.parametrize("header", ["Bearer bad", "Basic YTpi"])
 def test_health_index_and_unknown_paths_look_at_no_token(lasting, path, header):

@@ -2,7 +2,7 @@
 
 from mechtech import clock
 from mechtech.db import get_db, refusing_duplicates
-from mechtech.errors import Invalid
+from mechtech.errors import Invalid, Unauthorized
 
 TAKEN = {"email": "There is an account with this address already."}
 WRONG_PASSWORD = {"currentPassword": "This is not your password."}
@@ -18,6 +18,19 @@ def find(user_id: int) -> dict | None:
         """,
         (user_id,),
     )
+
+
+def check_token(user_id: int | None, token_issued: float | None) -> dict | None:
+    """The user as find() has it, or None for no user. token_issued: seconds since 1970.
+
+    Raises Unauthorized for a token of nobody, or one that a new password ended.
+    """
+    if user_id is None:
+        return None
+    user = find(user_id)
+    if user is None or token_issued < user["tokens_valid_from"]:
+        raise Unauthorized("The token is not valid any more.")
+    return user
 
 
 def find_login(email: str) -> dict | None:

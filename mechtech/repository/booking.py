@@ -1,11 +1,12 @@
 """Bookings, what became of them, and the services they ended in."""
 
+import sqlite3
 from sqlite3 import Connection
 
 from mechtech import clock, rules
 from mechtech.db import get_db, rows
 from mechtech.errors import Conflict, Invalid, NotFound
-from mechtech.repository import idempotency
+from mechtech.repository import auth, idempotency
 from mechtech.repository.idempotency import Retry
 from mechtech.repository.mechanics import COUNT_ACTIVE
 from mechtech.repository.page import PLACE, json_row, page
@@ -16,34 +17,66 @@ COLUMNS = """
 REFERENCE = "printf('BK%06d', id)"
 JSON_ROW = json_row(COLUMNS, **PLACE, reference=REFERENCE)
 
-
 INSERT = """
+    WITH booking (
+        user_id, token_issued, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type,
+        description, location, latitude, longitude, now
+    ) AS (
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    )
     INSERT INTO bookings (
         user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
         latitude, longitude, created_at, updated_at
     )
-    VALUES (
-        :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type, :description,
-        :location, :latitude, :longitude, :now, :now
+    SELECT
+        CASE WHEN user_id IS NOT NULL THEN IFNULL(
+            (SELECT id FROM users WHERE id = user_id AND tokens_valid_from <= token_issued),
+            0  -- nobody, whom the table refuses
+        ) END,
+        name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
+        latitude, longitude, now, now
+    FROM booking"""
+
+
+def create(booking: dict, retry: Retry, token_issued: float | None) -> tuple[dict, bool]:
+    """id and created_at of the booking that this made, or that an earlier try made; was it an earlier one?
+
+    token_issued: of the user's token, seconds since 1970. Raises Unauthorized if it is not valid any more.
+    """
+    now = clock.text(clock.now())
+    row = (
+        retry.user_id,
+        token_issued,
+        booking["name"],
+        booking["email"],
+        booking["phone"],
+        booking["vehicle_type"],
+        booking["vehicle_brand"],
+        booking["vehicle_model"],
+        booking["service_type"],
+        booking["description"],
+        booking["location"],
+        booking["latitude"],
+        booking["longitude"],
+        now,
     )
-    RETURNING id, created_at"""
-
-
-def create(booking: dict, retry: Retry) -> tuple[dict, bool]:
-    """id and created_at of the booking that this made, or that an earlier try made; was it an earlier one?"""
-    booking = {**booking, "user_id": retry.user_id, "now": clock.text(clock.now())}
-    if retry.key is None:
-        return get_db().write(INSERT, booking)[0], False
 
     def create_once(tx):
         earlier = idempotency.recall(tx, "booking", retry)
         if earlier is not None:
             return rows(tx.execute("SELECT id, created_at FROM bookings WHERE id = ?", (earlier,)))[0], True
-        made = rows(tx.execute(INSERT, booking))[0]
+        made = {"id": tx.execute(INSERT, row).lastrowid, "created_at": now}
         idempotency.remember(tx, "booking", retry, made["id"])
         return made, False
 
-    return get_db().transaction(create_once)
+    try:
+        if retry.key is None:
+            return {"id": get_db().insert(INSERT, row), "created_at": now}, False
+        auth.check_token(retry.user_id, token_issued)  # before anything comes back for the key
+        return get_db().transaction(create_once)
+    except sqlite3.IntegrityError:
+        auth.check_token(retry.user_id, token_issued)
+        raise
 
 
 def list_page(user_id: int | None, status: str | None, before: int | None, limit: int):

@@ -12,21 +12,21 @@ COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
 
 INSERT = """
     INSERT INTO contact_messages (fullName, email, message, created_at, updated_at)
-    VALUES (:full_name, :email, :message, :now, :now)
-    RETURNING id"""
+    VALUES (?, ?, ?, ?, ?)"""
 
 
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
     """The id of the message that this made, or that an earlier try made; was it an earlier one?"""
-    message = {**message, "now": clock.text(clock.now())}
+    now = clock.text(clock.now())
+    row = message["full_name"], message["email"], message["message"], now, now
     if retry.key is None:
-        return get_db().write(INSERT, message)[0]["id"], False
+        return get_db().insert(INSERT, row), False
 
     def create_once(tx):
         earlier = idempotency.recall(tx, "contact", retry)
         if earlier is not None:
             return earlier, True
-        ((message_id,),) = tx.execute(INSERT, message).fetchall()
+        message_id = tx.execute(INSERT, row).lastrowid
         idempotency.remember(tx, "contact", retry, message_id)
         return message_id, False
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, current_app
 
 from mechtech import clock, rules, tokens
-from mechtech.access import anyone, owner, user
+from mechtech.access import anyone_checked_later, owner, user
 from mechtech.body import asks, take_retry, takes
 from mechtech.errors import NotFound
 from mechtech.repository import booking as repository
@@ -14,16 +14,16 @@ booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 
 @booking.post("")
 @takes(Booking)
-@anyone
+@anyone_checked_later
 def create(fields, caller):
-    made, replayed = repository.create(fields, take_retry(fields, caller.user_id))
+    made, replayed = repository.create(fields, take_retry(fields, caller.user_id), caller.token_issued)
     answer = {
         "message": "Your booking is received.",
         "id": rules.reference(made["id"]),
         "bookingId": made["id"],
         "status": "pending",
     }
-    if caller.user is None:
+    if caller.user_id is None:
         answer["bookingToken"] = tokens.for_booking(made["id"], clock.seconds(made["created_at"]))
     return answer, 201, {"Idempotent-Replayed": "true"} if replayed else {}
 

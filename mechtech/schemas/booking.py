@@ -1,7 +1,7 @@
 import re
 from datetime import datetime
 
-from marshmallow import ValidationError, missing, validates_schema
+from marshmallow import ValidationError, missing
 
 from mechtech.rules import STATUSES
 from mechtech.schemas.fields import (
@@ -54,17 +54,15 @@ class BookingUpdate(Part):
     cost = Number(0, 10_000_000, optional=True)
     service_date = ServiceDate(data_key="serviceDate", optional=True)
 
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def check_together(self, data, original, **kwargs):
+    def check(self, fields, data):
         wrong = {}
-        if original.get("status") in (None, "") and "mechanicId" not in original:
-            wrong["status"] = ["A status or a mechanicId is needed."]
-        if data.get("status") != "completed":
+        if data.get("status") in (None, "") and "mechanicId" not in data:
+            wrong["status"] = "A status or a mechanicId is needed."
+        if fields.get("status") != "completed":
             for name in ("cost", "serviceDate"):
-                if original.get(name) not in (None, ""):
-                    wrong[name] = ["This goes only with the status completed."]
-        if wrong:
-            raise ValidationError(wrong)
+                if data.get(name) not in (None, ""):
+                    wrong[name] = "This goes only with the status completed."
+        return wrong
 
 
 class Review(Input):

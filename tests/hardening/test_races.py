@@ -53,6 +53,26 @@ def test_an_address_signed_up_thirty_times_at_once_gets_one_account(server):
     assert rows == [(1,)]
 
 
+def test_of_bookings_at_once_each_is_told_its_own_and_a_token_that_ended_books_nothing(server):
+    good, ended = sign_up(server, "books@example.com"), sign_up(server, "ended@example.com")
+    change = {"currentPassword": "password123", "newPassword": "password456"}
+    assert server.call("PUT", "/api/auth/profile", change, token=ended).status == 200
+    callers = (None, good, ended)
+
+    def book_as(number):
+        return server.call("POST", "/api/booking/", {**BOOKING, "name": f"Driver {number}"}, token=callers[number % 3])
+
+    answers = at_once(60, book_as)
+    assert [answer.status for answer in answers] == [201, 201, 401] * 20
+    told = {
+        (answer.json["bookingId"], f"Driver {number}", int("bookingToken" in answer.json))
+        for number, answer in enumerate(answers)
+        if answer.status == 201
+    }
+    written = sql(server.environ["DB_PATH"], "SELECT id, name, user_id IS NULL FROM bookings WHERE name LIKE 'Driver%'")
+    assert set(written) == told
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_a_booking_is_cancelled_once(server, method):
     made = book(server).json

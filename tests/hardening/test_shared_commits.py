@@ -34,6 +34,12 @@ def db(tmp_path):
     return database
 
 
+@pytest.fixture(params=["write", "insert"])
+def put(db, request):
+    """put(text): a note, by a statement of its own or by one that it may share."""
+    return lambda text: getattr(db, request.param)(INSERT, (text,))
+
+
 def kept(db) -> set:
     """What another process finds in the file."""
     return {text for (text,) in sql(db.path, "SELECT text FROM notes")}
@@ -62,9 +68,9 @@ def together(db, write) -> list:
     return results
 
 
-def test_writers_that_came_together_are_all_there_when_each_is_told(db):
+def test_writers_that_came_together_are_all_there_when_each_is_told(db, put):
     def write(number):
-        db.write(INSERT, (f"note {number}",))
+        put(f"note {number}")
         return f"note {number}" in kept(db)
 
     assert together(db, write) == [True] * WRITERS
@@ -87,14 +93,14 @@ def test_a_transaction_that_fails_undoes_itself_and_no_other(db):
     assert kept(db) == {"first", *(f"note {number}" for number in range(2, WRITERS, 3))}
 
 
-def test_a_disk_that_fills_up_keeps_just_what_was_acknowledged(db):
+def test_a_disk_that_fills_up_keeps_just_what_was_acknowledged(db, put):
     db.write(INSERT, ("to open the connection",))
     connection = db._writer._connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages + 10}")
 
     def write(number):
-        db.write(INSERT, (f"{number} " + 8000 * "x",))
+        put(f"{number} " + 8000 * "x")
         return number
 
     results = together(db, write)
@@ -103,28 +109,50 @@ def test_a_disk_that_fills_up_keeps_just_what_was_acknowledged(db):
     assert {int(text.split()[0]) for text in kept(db) if text.endswith("x")} == acknowledged
 
 
-def test_a_statement_that_fails_undoes_itself_and_no_other(db):
+def test_a_statement_that_fails_undoes_itself_and_no_other(db, put):
     def write(number):
-        db.write(INSERT, ("first" if number % 2 else f"note {number}",))
+        put("first" if number % 2 else f"note {number}")
 
     results = together(db, write)
     assert [type(result) for result in results] == [type(None), sqlite3.IntegrityError] * (WRITERS // 2)
     assert kept(db) == {"first", *(f"note {number}" for number in range(0, WRITERS, 2))}
 
 
-def test_of_more_than_go_into_one_commit_all_are_written(db, monkeypatch):
+@pytest.mark.parametrize("refused", [set(), {0}, {5, WRITERS - 1}])
+def test_each_row_of_a_statement_that_many_share_is_told_its_own_id(db, refused):
+    def insert(number):
+        text = "first" if number in refused else f"note {number}"
+        return db.insert(INSERT, (text,)), text
+
+    told = [each for each in together(db, insert) if isinstance(each, tuple)]
+    assert len(told) == WRITERS - len(refused)
+    assert sorted([(1, "first"), *told]) == sql(db.path, "SELECT id, text FROM notes ORDER BY id")
+
+
+def test_rows_statements_and_transactions_that_came_together_are_all_written(db):
+    def write(number):
+        text = f"note {number}"
+        if number % 3 == 0:
+            return db.insert(INSERT, (text,))
+        return db.write(INSERT, (text,)) if number % 3 == 1 else db.transaction(lambda tx: tx.execute(INSERT, (text,)))
+
+    together(db, write)
+    assert kept(db) == {"first", *(f"note {number}" for number in range(WRITERS))}
+
+
+def test_of_more_than_go_into_one_commit_all_are_written(db, put, monkeypatch):
     monkeypatch.setattr(writer, "TOGETHER_AT_MOST", 5)
-    assert together(db, lambda number: db.write(INSERT, (f"note {number}",))) == [[]] * WRITERS
-    assert len(kept(db)) == 1 + WRITERS
+    together(db, lambda number: put(f"note {number}"))
+    assert kept(db) == {"first", *(f"note {number}" for number in range(WRITERS))}
 
 
-def test_who_has_waited_too_long_is_refused_and_not_written(db, monkeypatch):
+def test_who_has_waited_too_long_is_refused_and_not_written(db, put, monkeypatch):
     monkeypatch.setattr(writer, "BUSY_SECONDS", 0.2)
     refused = []
 
     def attempt(number):
         with pytest.raises(sqlite3.OperationalError) as error:
-            db.write(INSERT, (f"note {number}",))
+            put(f"note {number}")
         return error.value.sqlite_errorcode
 
     def dawdle(tx):
@@ -137,7 +165,7 @@ def test_who_has_waited_too_long_is_refused_and_not_written(db, monkeypatch):
     assert kept(db) == {"slow", "next"}
 
 
-def test_just_what_is_acknowledged_is_kept_while_another_process_locks_the_file_now_and_then(db, monkeypatch):
+def test_just_what_is_acknowledged_is_kept_while_another_process_locks_the_file_now_and_then(db, put, monkeypatch):
     """Some locks are shorter than the patience, and some longer."""
     monkeypatch.setattr(writer, "BUSY_SECONDS", 0.03)
     db.write(INSERT, ("to open the connection",))
@@ -157,7 +185,7 @@ def test_just_what_is_acknowledged_is_kept_while_another_process_locks_the_file_
         told = {}
         for n in range(60):
             try:
-                db.write(INSERT, (f"note {number} {n}",))
+                put(f"note {number} {n}")
                 told[f"note {number} {n}"] = True
             except sqlite3.OperationalError as error:
                 assert error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
