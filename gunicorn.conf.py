@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # Imported before the fork, so that the workers share the memory. Nothing of our own: a reload takes in new code.
@@ -30,6 +31,9 @@ except _settings["SettingError"] as error:
 
 
 class Worker(ThreadWorker):
+    def get_thread_pool(self):
+        return ThreadPoolExecutor(self.cfg.threads, initializer=_let_others_finish)
+
     def handle(self, conn):
         """Waits here for a client to hang up: else the thread that serves them all would, two seconds for each."""
         stays = super().handle(conn)
@@ -91,6 +95,13 @@ with contextlib.suppress(AttributeError, OSError):  # another C library
     ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
+def _let_others_finish():
+    """For threads that serve: one that is woken does not interrupt another, or it would only wait for Python's lock."""
+    if hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def _see_off(sock):
     """Let a client read its last answer to the end, and take what it may still send."""
     deadline = time.monotonic() + FAREWELL_SECONDS
@@ -129,8 +140,6 @@ def post_worker_init(worker):
     if worker.core is not None:
         with contextlib.suppress(OSError):  # where this is not allowed, it is only slower
             os.sched_setaffinity(0, {worker.core})
-            # Who is woken waits until the one that woke it is done: it could only wait for Python's lock.
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _greet():

@@ -14,7 +14,7 @@ from threading import Lock
 from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure, patiently
 
 TOGETHER_AT_MOST = 64  # writes in one commit
-GATHER_SECONDS = 0.001  # how long rows of which there are several wait for more
+GATHER_SECONDS = 0.0005  # how long rows of which there are several wait for more
 PROOF_SECONDS = 1.0  # how long check() believes the disk that took a write
 
 
