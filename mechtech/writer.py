@@ -92,7 +92,7 @@ class Writer:
                 self._waiting[0].turn.put(None)
 
     def _give_up(self, write: Write) -> None:
-        """Raise that the time is over, unless it is being written: then it will end."""
+        """Raise that the time is over, unless somebody has taken it: then it is written, or put back before long."""
         try:
             self._waiting.remove(write)
         except ValueError:
@@ -150,6 +150,8 @@ class Writer:
             last = patiently(first.deadline, lambda: self._connected().execute(sql, values)).lastrowid
         except sqlite3.IntegrityError:
             return False
+        if self._connection.in_transaction:  # left open by whatever went wrong before: nothing is committed
+            raise failure(sqlite3.SQLITE_INTERNAL, "a transaction was open already")
         for id, write in enumerate(taken, last - len(taken) + 1):
             write.result = id
         return True

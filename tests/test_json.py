@@ -129,6 +129,15 @@ def test_a_body_is_64_kib_at_most(standing, endpoint):
     assert send(standing, endpoint, b"{}".ljust(KIB_64)).json["error"] in ("validation", "unauthorized")
 
 
+@pytest.mark.parametrize(
+    "length, status", [("9" * 19, 413), ("9" * 5000, 413), ("0" * 5000, 201), ("-5", 201), ("x", 201), ("٣", 201)]
+)
+def test_no_length_that_is_claimed_is_a_500(client, length, status):
+    """gunicorn refuses most of them itself."""
+    overrides = {"CONTENT_LENGTH": length}
+    assert client.client.post("/api/booking", json=BOOKING, environ_overrides=overrides).status_code == status
+
+
 def test_a_body_of_64_kib_is_taken(client):
     assert send(client, "POST /api/booking/", json.dumps(BOOKING).ljust(KIB_64)).status_code == 201
 

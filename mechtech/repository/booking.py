@@ -31,7 +31,7 @@ INSERT = """
     SELECT
         CASE WHEN user_id IS NOT NULL THEN IFNULL(
             (SELECT id FROM users WHERE id = user_id AND tokens_valid_from <= token_issued),
-            0  -- nobody, whom the table refuses
+            'nobody'  -- no number, so the table refuses it
         ) END,
         name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
         latitude, longitude, now, now

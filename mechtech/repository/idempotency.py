@@ -11,7 +11,7 @@ KEPT_SECONDS = 24 * 3600
 
 class Retry(NamedTuple):
     key: str | None  # the client's Idempotency-Key
-    body_hash: bytes
+    body_hash: bytes | None  # without a key
     user_id: int | None  # None: a guest
 
 

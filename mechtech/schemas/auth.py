@@ -6,8 +6,8 @@ class Confirmed(Input):
 
     new_password = NewPassword(data_key="password")
 
-    def check(self, fields, data):
-        wrong = super().check(fields, data)
+    def check(self, good, data):
+        wrong = super().check(good, data)
         password = data.get(self.fields["new_password"].data_key)
         if password and data.get("confirmPassword", password) != password:
             wrong["confirmPassword"] = "The two passwords are not equal."
@@ -33,8 +33,8 @@ class Profile(Confirmed, Part):
     current_password = Password(data_key="currentPassword", optional=True)
     new_password = NewPassword(data_key="newPassword", optional=True)
 
-    def check(self, fields, data):
-        wrong = super().check(fields, data)
+    def check(self, good, data):
+        wrong = super().check(good, data)
         if data.get("newPassword") and not data.get("currentPassword"):
             wrong["currentPassword"] = "This is needed for a new password."
         return wrong

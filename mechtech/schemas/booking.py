@@ -54,11 +54,11 @@ class BookingUpdate(Part):
     cost = Number(0, 10_000_000, optional=True)
     service_date = ServiceDate(data_key="serviceDate", optional=True)
 
-    def check(self, fields, data):
-        wrong = {}
+    def check(self, good, data):
+        wrong = super().check(good, data)
         if data.get("status") in (None, "") and "mechanicId" not in data:
             wrong["status"] = "A status or a mechanicId is needed."
-        if fields.get("status") != "completed":
+        if good.get("status") != "completed":
             for name in ("cost", "serviceDate"):
                 if data.get(name) not in (None, ""):
                     wrong[name] = "This goes only with the status completed."

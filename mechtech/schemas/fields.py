@@ -26,11 +26,11 @@ NEEDED = "This is needed."
 
 
 class Input(Schema):
-    """What a request may carry; names that it does not know are ignored."""
+    """What a request may carry, for read(); names that it does not know are ignored."""
 
     def read(self, data: dict) -> tuple[dict, dict[str, str]]:
         """The fields, and what is wrong with them, by the name they were sent under."""
-        fields, wrong = {}, {}
+        good, wrong = {}, {}
         for name, field in self.load_fields.items():
             sent_as = field.data_key or name
             value = data.get(sent_as, missing)
@@ -42,11 +42,11 @@ class Input(Schema):
                 wrong[sent_as] = error.messages[0]
             else:
                 if value is not missing:
-                    fields[name] = value
-        return fields, {**self.check(fields, data), **wrong}
+                    good[name] = value
+        return good, {**wrong, **self.check(good, data), **wrong}
 
-    def check(self, fields: dict, data: dict) -> dict[str, str]:
-        """What is wrong with fields that are each well alone. fields: those that are; data: all, as they were sent."""
+    def check(self, good: dict, data: dict) -> dict[str, str]:
+        """What is wrong with fields together. good: those that are right alone; data: all, as they were sent."""
         return {}
 
 
@@ -230,8 +230,8 @@ class Place(Input):
     latitude = Number(-90, 90, optional=True)
     longitude = Number(-180, 180, optional=True)
 
-    def check(self, fields, data):
-        wrong = super().check(fields, data)
+    def check(self, good, data):
+        wrong = super().check(good, data)
         absent = [name for name in ("latitude", "longitude") if data.get(name) in (None, "")]
         if len(absent) == 2 and self.partial:  # to clear one of them is to clear both
             absent = [name for name in absent if name not in data]

@@ -17,10 +17,10 @@ class MechanicUpdate(Mechanic, Part):
 
     verified = Flag(optional=True, empty=missing)
 
-    def check(self, fields, data):
+    def check(self, good, data):
         if not self.fields.keys() & data.keys():
             return dict.fromkeys(self.fields, "One field at least is needed.")
-        return super().check(fields, data)
+        return super().check(good, data)
 
 
 class Radius(Decimal):

@@ -278,6 +278,15 @@ def test_a_row_that_cannot_be_read_back_is_undone_with_those_beside_it(db):
     assert "next" in kept(db)
 
 
+def test_a_row_is_not_told_while_a_transaction_is_open_that_should_not_be(db, put):
+    put("before")
+    db._writer._connection.execute("BEGIN")
+    with pytest.raises(sqlite3.OperationalError):
+        put("lost")
+    put("after")
+    assert kept(db) == {"before", "after"}
+
+
 def test_a_refusal_leaves_nothing_for_the_collector(db):
     gc.collect()
     gc.disable()
