@@ -1,7 +1,6 @@
 """Bookings, what became of them, and the services they ended in."""
 
 import sqlite3
-from sqlite3 import Connection
 
 from mechtech import clock, rules
 from mechtech.db import get_db, rows
@@ -219,20 +218,20 @@ def review(booking_id: int, rating: int, text: str | None) -> None:
     get_db().transaction(review_once)
 
 
-def _state(tx: Connection, booking_id: int) -> dict:
+def _state(tx: sqlite3.Connection, booking_id: int) -> dict:
     found = rows(tx.execute("SELECT status, mechanic_id, user_id FROM bookings WHERE id = ?", (booking_id,)))
     if not found:
         raise NotFound
     return found[0]
 
 
-def _check_verified(tx: Connection, mechanic_id: int | None) -> None:
+def _check_verified(tx: sqlite3.Connection, mechanic_id: int | None) -> None:
     verified = tx.execute("SELECT 1 FROM mechanics WHERE id = ? AND verified = 1", (mechanic_id,)).fetchone()
     if mechanic_id is not None and verified is None:
         raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
 
 
-def _add_step(tx: Connection, booking_id: int, status: str, at: str, actor: str) -> None:
+def _add_step(tx: sqlite3.Connection, booking_id: int, status: str, at: str, actor: str) -> None:
     tx.execute(
         """
         INSERT INTO booking_history (booking_id, step, status, at, actor)
