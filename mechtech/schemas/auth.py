@@ -1,3 +1,5 @@
+from marshmallow import ValidationError, validates_schema
+
 from mechtech.schemas.fields import Email, Input, NewPassword, Part, Password, Phone, Text
 
 
@@ -6,12 +8,11 @@ class Confirmed(Input):
 
     new_password = NewPassword(data_key="password")
 
-    def check(self, good, data):
-        wrong = super().check(good, data)
-        password = data.get(self.fields["new_password"].data_key)
-        if password and data.get("confirmPassword", password) != password:
-            wrong["confirmPassword"] = "The two passwords are not equal."
-        return wrong
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_confirmation(self, data, original, **kwargs):
+        password = original.get(self.fields["new_password"].data_key)
+        if password and original.get("confirmPassword", password) != password:
+            raise ValidationError({"confirmPassword": ["The two passwords are not equal."]})
 
 
 class Signup(Confirmed):
@@ -33,8 +34,7 @@ class Profile(Confirmed, Part):
     current_password = Password(data_key="currentPassword", optional=True)
     new_password = NewPassword(data_key="newPassword", optional=True)
 
-    def check(self, good, data):
-        wrong = super().check(good, data)
-        if data.get("newPassword") and not data.get("currentPassword"):
-            wrong["currentPassword"] = "This is needed for a new password."
-        return wrong
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_current(self, data, original, **kwargs):
+        if original.get("newPassword") and not original.get("currentPassword"):
+            raise ValidationError({"currentPassword": ["This is needed for a new password."]})

@@ -1,7 +1,7 @@
 import re
 from datetime import datetime
 
-from marshmallow import ValidationError, missing
+from marshmallow import ValidationError, missing, validates_schema
 
 from mechtech.rules import STATUSES
 from mechtech.schemas.fields import (
@@ -54,15 +54,17 @@ class BookingUpdate(Part):
     cost = Number(0, 10_000_000, optional=True)
     service_date = ServiceDate(data_key="serviceDate", optional=True)
 
-    def check(self, good, data):
-        wrong = super().check(good, data)
-        if data.get("status") in (None, "") and "mechanicId" not in data:
-            wrong["status"] = "A status or a mechanicId is needed."
-        if good.get("status") != "completed":
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_together(self, data, original, **kwargs):
+        wrong = {}
+        if original.get("status") in (None, "") and "mechanicId" not in original:
+            wrong["status"] = ["A status or a mechanicId is needed."]
+        if data.get("status") != "completed":
             for name in ("cost", "serviceDate"):
-                if data.get(name) not in (None, ""):
-                    wrong[name] = "This goes only with the status completed."
-        return wrong
+                if original.get(name) not in (None, ""):
+                    wrong[name] = ["This goes only with the status completed."]
+        if wrong:
+            raise ValidationError(wrong)
 
 
 class Review(Input):

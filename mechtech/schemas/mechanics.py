@@ -1,4 +1,4 @@
-from marshmallow import ValidationError, missing
+from marshmallow import ValidationError, missing, validates_schema
 
 from mechtech.schemas.fields import Choice, Decimal, Digits, Email, Flag, Part, Phone, Place, Text, Whole
 
@@ -17,10 +17,10 @@ class MechanicUpdate(Mechanic, Part):
 
     verified = Flag(optional=True, empty=missing)
 
-    def check(self, good, data):
-        if not self.fields.keys() & data.keys():
-            return dict.fromkeys(self.fields, "One field at least is needed.")
-        return super().check(good, data)
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_any(self, data, original, **kwargs):
+        if not self.fields.keys() & original.keys():
+            raise ValidationError({name: ["One field at least is needed."] for name in self.fields})
 
 
 class Radius(Decimal):
