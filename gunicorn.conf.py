@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import runpy
+import signal
 import socket
 import struct
 import sys
@@ -22,6 +23,7 @@ import marshmallow  # noqa: F401
 from gunicorn.workers.gthread import ThreadWorker
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
+STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 _settings = runpy.run_path(str(Path(__file__).parent / "mechtech" / "settings.py"))  # not imported, see above
 try:
@@ -31,6 +33,10 @@ except _settings["SettingError"] as error:
 
 
 class Worker(ThreadWorker):
+    def init_signals(self):
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
     def get_thread_pool(self):
         return ThreadPoolExecutor(self.cfg.threads, initializer=_let_others_finish)
 
@@ -118,6 +124,7 @@ def _see_off(sock):
 
 def when_ready(server):
     """Connections inherit what their listener has."""
+    os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING))
     for listener in server.LISTENERS:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE_SECONDS, 0))
@@ -129,7 +136,11 @@ def when_ready(server):
 
 
 def pre_fork(server, worker):
-    """A core for each worker, the one with the fewest."""
+    """A core for each worker, the one with the fewest. Told to stop, it waits until it knows how: see init_signals.
+
+    A new worker would take such a signal for the master's, and the master would wait for it until graceful_timeout.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
     worker.core = min(cores, key=taken.count)
 

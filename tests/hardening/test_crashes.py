@@ -243,6 +243,20 @@ def test_a_client_that_comes_after_sigterm_is_refused_and_not_left_waiting(tmp_p
         assert server.process.wait(20) == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_stop_at_its_birth_stops(tmp_path, number):
+    """Else the service would wait for it until it is killed: 30 seconds, when it is stopped just after its start."""
+    with running(tmp_path) as server:
+        known = set(server.workers())
+        server.signal(signal.SIGTTIN)  # one more, and then one for each that stops
+        for _ in range(4):
+            (pid,) = wait_until(lambda: set(server.workers()) - known, 5, every=0)
+            os.kill(pid, number)
+            known.add(pid)
+        wait_until(lambda: pid not in server.workers(), 5)
+        assert server.call("GET", "/health").status == 200
+
+
 def test_sighup_takes_new_code_and_new_settings_and_fails_no_request(tmp_path, monkeypatch):
     project = tmp_path / "project"
     project.mkdir()
