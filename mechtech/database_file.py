@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 SCHEMA_VERSION = 1
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
+LOG_PAGES = 8000  # the write-ahead log's, before a checkpoint, after which every connection is opened anew: current()
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 DOUBTFUL = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 RETRIES_AT_ONCE = 3  # most locks are held for some microseconds
@@ -106,6 +107,7 @@ class DatabaseFile:
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
                 connection.create_function("casefold", 1, str.casefold, deterministic=True)
                 connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
             except BaseException:
