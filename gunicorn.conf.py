@@ -124,6 +124,7 @@ def _see_off(sock):
 
 def when_ready(server):
     """Connections inherit what their listener has."""
+    # The master listens again, once pre_fork's new worker is there.
     os.register_at_fork(after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING))
     for listener in server.LISTENERS:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
