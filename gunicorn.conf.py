@@ -34,6 +34,7 @@ except _settings["SettingError"] as error:
 
 class Worker(ThreadWorker):
     def init_signals(self):
+        """From here on it knows how to stop, and can be told to: what came since pre_fork has waited."""
         super().init_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
@@ -137,9 +138,9 @@ def when_ready(server):
 
 
 def pre_fork(server, worker):
-    """A core for each worker, the one with the fewest. Told to stop, it waits until it knows how: see init_signals.
+    """A core for each worker, the one with the fewest. What tells it to stop waits for its init_signals.
 
-    A new worker would take such a signal for the master's, and the master would wait for it until graceful_timeout.
+    Until then it has the master's handlers: the signal would be lost, and the worker waited for until graceful_timeout.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
