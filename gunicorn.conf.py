@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import mmap
 import os
 import resource
 import runpy
@@ -23,6 +24,9 @@ import marshmallow  # noqa: F401
 from gunicorn.workers.gthread import ThreadWorker
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
+PLACES = 32
+connections = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")  # of each worker, and one more; 0 where there is none
+LEAD, LEAD_SECONDS = 8, 0.001  # connections that a worker may be ahead by, and how long it waits then
 STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 _settings = runpy.run_path(str(Path(__file__).parent / "mechtech" / "settings.py"))  # not imported, see above
@@ -37,6 +41,17 @@ class Worker(ThreadWorker):
         """From here on it knows how to stop, and can be told to: what came since pre_fork has waited."""
         super().init_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    def notify(self):
+        """Between events: tell the other workers how many connections this one has."""
+        super().notify()
+        connections[self.age % PLACES] = 1 + self.nr_conns if self.alive else 0
+
+    def accept(self, listener):
+        """Let another worker have it that has far fewer: the first to wake would take all that come at once."""
+        if self.nr_conns > LEAD + min(filter(None, connections), default=0):
+            time.sleep(LEAD_SECONDS)
+        super().accept(listener)
 
     def get_thread_pool(self):
         return ThreadPoolExecutor(self.cfg.threads, initializer=_let_others_finish)
@@ -145,6 +160,10 @@ def pre_fork(server, worker):
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
     worker.core = min(cores, key=taken.count)
+
+
+def child_exit(server, worker):
+    connections[worker.age % PLACES] = 0
 
 
 def post_worker_init(worker):

@@ -16,7 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.hardening.tools import at_once, book, check_database, check_refusal, running, settings, sql, wait_until
+from tests.hardening.tools import (
+    all_workers_up,
+    at_once,
+    book,
+    check_database,
+    check_refusal,
+    running,
+    settings,
+    sql,
+    wait_until,
+)
 from tests.server import Server
 
 CLIENTS = 8
@@ -131,17 +141,6 @@ def server(tmp_path):
         server.acknowledged = set()
         all_workers_up(server)
         yield server
-
-
-def all_workers_up(server):
-    """Until each of the two has answered something: it has started threads by then."""
-
-    def up() -> bool:
-        at_once(CLIENTS, lambda number: server.call("GET", "/health"))
-        threads = [len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in server.workers()]
-        return len(threads) == 2 and min(threads) > 1
-
-    wait_until(up)
 
 
 def booked(server, mark: str) -> int:

@@ -1,16 +1,19 @@
 """Many clients and slow ones do not stop the others, without a proxy in front."""
 
 import json
+import os
 import re
+import signal
 import socket
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from tests.conftest import BOOKING, CONTACT
-from tests.hardening.tools import at_once, check_refusal, running, settings
+from tests.hardening.tools import all_workers_up, at_once, check_refusal, running, settings
 from tests.server import ROOT, Server, call
 
 LIMIT = 64 * 1024
@@ -59,6 +62,33 @@ def test_a_thousand_kept_alive_connections_at_once_meet_no_error(server):
             for connection in connections:
                 connection.sendall(text)
             assert [read_answer(connection)[0] for connection in connections] == [expected] * 1000
+
+
+def test_a_worker_that_is_far_behind_in_connections_gets_the_next(tmp_path):
+    """It hangs while the first ones come. Those do not wait for it."""
+
+    def sockets() -> int:
+        links = (os.readlink(file) for file in Path(f"/proc/{hanging}/fd").iterdir())
+        return sum(link.startswith("socket:") for link in links)
+
+    with running(tmp_path) as server, ExitStack() as stack:
+
+        def stay_and_ask():
+            connection = stack.enter_context(connect(server))
+            connection.sendall(request("GET", "/api/mechanics/"))
+            assert read_answer(connection)[0] == 200
+
+        all_workers_up(server)
+        hanging = server.workers()[0]
+        before = sockets()
+        os.kill(hanging, signal.SIGSTOP)
+        for _ in range(40):
+            stay_and_ask()
+        assert sockets() == before
+        os.kill(hanging, signal.SIGCONT)
+        for _ in range(32):
+            stay_and_ask()
+        assert sockets() > before + 24
 
 
 class Dripping(Thread):

@@ -33,7 +33,7 @@ INSIDE = re.compile(
 
 
 def settings(folder: Path, **environ) -> dict:
-    """The settings of a server whose files are in folder, with four workers unless told otherwise."""
+    """The settings of a server whose files are in folder, with two workers unless told otherwise."""
     return {
         "DB_PATH": str(folder / "test.db"),
         "JWT_SECRET": SECRET,
@@ -72,6 +72,17 @@ def wait_until(condition, seconds: float = 20, every: float = 0.02):
             return value
         time.sleep(every)
     raise AssertionError(f"not within {seconds} s: {condition}")
+
+
+def all_workers_up(server):
+    """Until each of the two has answered something: it has started threads by then."""
+
+    def up() -> bool:
+        at_once(8, lambda number: server.call("GET", "/health"))
+        threads = [len(list(Path(f"/proc/{pid}/task").iterdir())) for pid in server.workers()]
+        return len(threads) == 2 and min(threads) > 1
+
+    wait_until(up)
 
 
 def sql(path, statement: str, params=()) -> list[tuple]:
