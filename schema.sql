@@ -61,7 +61,8 @@ CREATE INDEX IF NOT EXISTS bookings_user_status ON bookings (user_id, status) WH
 CREATE INDEX IF NOT EXISTS bookings_status ON bookings (status);
 CREATE INDEX IF NOT EXISTS bookings_active ON bookings (mechanic_id) WHERE status IN ('confirmed', 'in-progress');
 
--- Every status a booking had. The key makes each step happen once.
+-- Every status a booking had, but for the first where it goes without saying: step 1, pending, by whoever booked. The
+-- key makes each step happen once.
 CREATE TABLE IF NOT EXISTS booking_history (
     booking_id INTEGER NOT NULL REFERENCES bookings (id),
     step       INTEGER NOT NULL,
@@ -71,14 +72,12 @@ CREATE TABLE IF NOT EXISTS booking_history (
     PRIMARY KEY (booking_id, step)
 ) STRICT, WITHOUT ROWID;
 
--- A booking and its first step are one statement, so that to book needs no longer transaction.
+-- That an admin booked would not go without saying: roles change.
 CREATE TRIGGER IF NOT EXISTS bookings_begin AFTER INSERT ON bookings
+WHEN (SELECT role FROM users WHERE id = NEW.user_id) = 'admin'
 BEGIN
     INSERT INTO booking_history (booking_id, step, status, at, actor)
-    VALUES (
-        NEW.id, 1, 'pending', NEW.created_at,
-        CASE WHEN NEW.user_id IS NULL THEN 'guest' ELSE (SELECT role FROM users WHERE id = NEW.user_id) END
-    );
+    VALUES (NEW.id, 1, 'pending', NEW.created_at, 'admin');
 END;
 
 CREATE TABLE IF NOT EXISTS service_history (

@@ -29,6 +29,12 @@ class App(flask.Flask):
     response_class = Response
     session_interface = NoSessions()
 
+    def wsgi_app(self, environ, start_response):
+        """A thread of the server's enters the app's context once: nothing of a request is kept in it."""
+        if environ["wsgi.multithread"] and not flask.has_app_context():
+            self.app_context().push()
+        return super().wsgi_app(environ, start_response)
+
     def create_url_adapter(self, request):
         """The path alone decides about the route: there are no subdomains, and no redirects to name a host in."""
         if request is None:

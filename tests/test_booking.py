@@ -476,6 +476,31 @@ def test_the_history_tells_who_did_what(client, customer, admin):
     assert history(3) == [(step, "admin") for step in ("pending", "confirmed", "in-progress", "completed")]
 
 
+def test_who_booked_stays_what_they_were_when_roles_change(app, client, customer, admin):
+    book(client, customer)
+    book(client, admin)
+    app.extensions["mechtech.db"].write("UPDATE users SET role = iif(role = 'admin', 'customer', 'admin')")
+    steps = [view(client, customer, booking_id)["history"] for booking_id in (1, 2)]
+    assert [[step["by"] for step in history] for history in steps] == [["customer"], ["admin"]]
+
+
+@pytest.mark.parametrize("after", ["", "confirmed"])
+def test_a_first_step_that_is_stored_is_told_once(app, client, customer, admin, after):
+    """As databases have it that began when every first step was."""
+    book(client, customer)
+    app.extensions["mechtech.db"].write(
+        """
+        INSERT INTO booking_history (booking_id, step, status, at, actor)
+        SELECT id, 1, 'pending', created_at, 'customer'
+        FROM bookings
+        """
+    )
+    if after:
+        client.put("/api/booking/1", {"status": after}, token=admin)
+    steps = view(client, customer, 1)["history"]
+    assert [step["status"] for step in steps] == ["pending", *filter(None, [after])]
+
+
 def test_a_change_of_the_mechanic_alone_is_no_step_of_the_history(client, admin):
     book(client, admin)
     client.put("/api/booking/1", {"mechanicId": hire(client, admin)}, token=admin)

@@ -116,17 +116,21 @@ def find_service(booking_id: int) -> dict | None:
     return {**service, "mechanic": mechanic if mechanic["id"] else None}
 
 
-def find_history(booking_id: int) -> list[dict]:
-    """Every status it had, oldest first."""
-    return get_db().all(
+def find_history(booking: dict) -> list[dict]:
+    """Every status it had, oldest first. That it began is stored only where it does not go without saying."""
+    stored = get_db().all(
         """
         SELECT status, at, actor AS "by"
         FROM booking_history
         WHERE booking_id = ?
         ORDER BY step
         """,
-        (booking_id,),
+        (booking["id"],),
     )
+    if stored and stored[0]["status"] == "pending":
+        return stored
+    by = "guest" if booking["user_id"] is None else "customer"
+    return [{"status": "pending", "at": booking["created_at"], "by": by}, *stored]
 
 
 def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
@@ -235,7 +239,7 @@ def _add_step(tx: sqlite3.Connection, booking_id: int, status: str, at: str, act
     tx.execute(
         """
         INSERT INTO booking_history (booking_id, step, status, at, actor)
-        SELECT :booking_id, COUNT(*) + 1, :status, :at, :actor
+        SELECT :booking_id, IFNULL(MAX(step), 1) + 1, :status, :at, :actor
         FROM booking_history
         WHERE booking_id = :booking_id
         """,

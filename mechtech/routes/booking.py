@@ -41,7 +41,7 @@ def list_page(query, caller):
 @owner
 def show(id, caller):
     found = _opened(id, caller)
-    service, history = repository.find_service(id), repository.find_history(id)
+    service, history = repository.find_service(id), repository.find_history(found)
     return {"booking": {**found, "service": service, "history": history}}
 
 

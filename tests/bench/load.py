@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from tests.server import Server
 
-CONNECTIONS = 64  # of fewer, more often most fall to one worker
-TRIES = 4  # at a run whose connections do not all fall to one worker
+CONNECTIONS = 64
 
 SCRIPT = """
 local requests, at = {}, 0
@@ -99,15 +98,9 @@ class Load:
             subprocess.run(self._wrk(server, 1), stdout=subprocess.DEVNULL, timeout=0.25)
 
     def run(self, server: Server, seconds: int) -> Run:
-        """Where most connections fell to one worker, and a core stayed idle, it is run once more."""
-        for _ in range(TRIES):
-            before = _cpu_seconds_of_each(server)
-            output = subprocess.run(self._wrk(server, seconds), capture_output=True, text=True, check=True).stdout
-            used = [now - then for now, then in zip(_cpu_seconds_of_each(server), before)]
-            _, *workers = used
-            if min(workers) > max(workers) / 2:
-                break
-        cpu = sum(used)
+        before = _cpu_seconds(server)
+        output = subprocess.run(self._wrk(server, seconds), capture_output=True, text=True, check=True).stdout
+        cpu = _cpu_seconds(server) - before
         count, took, p50, p99, errors = map(float, output.splitlines()[-1].split())
         return Run(count / took, p50, p99, cpu / max(1, count) * 1e6, int(errors))
 
@@ -138,14 +131,9 @@ def _pids(server: Server) -> list[int]:
     return [server.process.pid, *server.workers()]
 
 
-def _cpu_seconds_of_each(server: Server) -> list[float]:
-    """The master's and each worker's."""
-    stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in _pids(server))
-    return [(int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") for stat in stats]
-
-
 def _cpu_seconds(server: Server) -> float:
-    return sum(_cpu_seconds_of_each(server))
+    stats = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in _pids(server))
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until_idle(server: Server) -> None:

@@ -125,9 +125,11 @@ def check_database(path):
         FROM bookings
         LEFT JOIN booking_history AS step ON booking_id = bookings.id
         GROUP BY bookings.id
-        HAVING COUNT(step) = 0 OR MAX(step) <> COUNT(step)
-            OR (SELECT status FROM booking_history WHERE booking_id = bookings.id ORDER BY step DESC LIMIT 1)
-                <> bookings.status
+        HAVING MIN(step) > 2 OR MAX(step) - MIN(step) + 1 <> COUNT(step)
+            OR bookings.status <> IFNULL(
+                (SELECT status FROM booking_history WHERE booking_id = bookings.id ORDER BY step DESC LIMIT 1),
+                'pending'
+            )
             OR (bookings.status = 'completed') <> (
                 SELECT COUNT(*) FROM service_history WHERE booking_id = bookings.id
             )"""
