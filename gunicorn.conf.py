@@ -24,9 +24,12 @@ import marshmallow  # noqa: F401
 from gunicorn.workers.gthread import ThreadWorker
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
-PLACES = 32
-connections = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")  # of each worker, and one more; 0 where there is none
-LEAD, LEAD_SECONDS = 8, 0.001  # connections that a worker may be ahead by, and how long it waits then
+LEAD = 8  # connections that a worker may have more than another
+LEAD_SECONDS = 0.001  # how long it then leaves the next one to the others
+AWAKE_SECONDS = 2.0  # a worker that has not said for so long how many it has, hangs or is gone: it says so each second
+PLACES = 64
+_shared = memoryview(mmap.mmap(-1, 16 * PLACES)).cast("d")
+connections, told_at = _shared[:PLACES], _shared[PLACES:]  # of each worker
 STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 _settings = runpy.run_path(str(Path(__file__).parent / "mechtech" / "settings.py"))  # not imported, see above
@@ -43,13 +46,19 @@ class Worker(ThreadWorker):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def notify(self):
-        """Between events: tell the other workers how many connections this one has."""
+        """Between events: tell the others how many connections this one has, for as long as it accepts any."""
         super().notify()
-        connections[self.age % PLACES] = 1 + self.nr_conns if self.alive else 0
+        place = self.age % PLACES
+        connections[place], told_at[place] = self.nr_conns, time.monotonic() if self.alive else 0
 
     def accept(self, listener):
-        """Let another worker have it that has far fewer: the first to wake would take all that come at once."""
-        if self.nr_conns > LEAD + min(filter(None, connections), default=0):
+        """Leave it to a worker that has far fewer: the first to wake would take nearly all that come at once.
+
+        The connections that this one has wait as long.
+        """
+        awake = time.monotonic() - AWAKE_SECONDS
+        fewest = min((count for count, at in zip(connections, told_at) if at > awake), default=self.nr_conns)
+        if self.nr_conns > fewest + LEAD:
             time.sleep(LEAD_SECONDS)
         super().accept(listener)
 
@@ -160,10 +169,6 @@ def pre_fork(server, worker):
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
     worker.core = min(cores, key=taken.count)
-
-
-def child_exit(server, worker):
-    connections[worker.age % PLACES] = 0
 
 
 def post_worker_init(worker):

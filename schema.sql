@@ -61,7 +61,7 @@ CREATE INDEX IF NOT EXISTS bookings_user_status ON bookings (user_id, status) WH
 CREATE INDEX IF NOT EXISTS bookings_status ON bookings (status);
 CREATE INDEX IF NOT EXISTS bookings_active ON bookings (mechanic_id) WHERE status IN ('confirmed', 'in-progress');
 
--- Every status a booking had, but for the first where it goes without saying: step 1, pending, by whoever booked. The
+-- Every status a booking had. The first, pending, is stored only if an admin booked: else the booking's row tells it. The
 -- key makes each step happen once.
 CREATE TABLE IF NOT EXISTS booking_history (
     booking_id INTEGER NOT NULL REFERENCES bookings (id),
@@ -72,7 +72,8 @@ CREATE TABLE IF NOT EXISTS booking_history (
     PRIMARY KEY (booking_id, step)
 ) STRICT, WITHOUT ROWID;
 
--- That an admin booked would not go without saying: roles change.
+-- An admin may be a customer later, and a customer an admin. A database that has this trigger without its WHEN keeps it,
+-- and stores the first step always.
 CREATE TRIGGER IF NOT EXISTS bookings_begin AFTER INSERT ON bookings
 WHEN (SELECT role FROM users WHERE id = NEW.user_id) = 'admin'
 BEGIN

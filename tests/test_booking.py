@@ -1,13 +1,16 @@
 """/api/booking: asking for help, following it, the life of a booking, and the review."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import jwt
 import pytest
 
+from mechtech import create_app
+from mechtech.settings import from_environment
 from tests.answers import refused, wrong_fields
-from tests.conftest import BOOKING, SECRET, book, complete, hire, signup
+from tests.conftest import BOOKING, SECRET, Api, book, complete, hire, signup
 
 COLUMNS = {
     *("id", "user_id", "name", "email", "phone", "vehicle_type", "vehicle_brand", "vehicle_model", "service_type"),
@@ -499,6 +502,22 @@ def test_a_first_step_that_is_stored_is_told_once(app, client, customer, admin, 
         client.put("/api/booking/1", {"status": after}, token=admin)
     steps = view(client, customer, 1)["history"]
     assert [step["status"] for step in steps] == ["pending", *filter(None, [after])]
+
+
+def test_a_thread_of_a_server_that_has_two_services_books_with_the_one_it_is_asked_for(app, client, environ, tmp_path):
+    other = create_app(from_environment({**environ, "DB_PATH": str(tmp_path / "other.db")}))
+
+    def ask_in_turn():
+        for asked in (app, other, app, app):
+            answer = asked.test_client().post(
+                "/api/booking/", json=BOOKING, environ_overrides={"wsgi.multithread": True}
+            )
+            assert answer.status_code == 201
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ask_in_turn).result()
+    assert book(client)["bookingId"] == 4
+    assert book(Api(other.test_client()))["bookingId"] == 2
 
 
 def test_a_change_of_the_mechanic_alone_is_no_step_of_the_history(client, admin):

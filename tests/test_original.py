@@ -539,7 +539,7 @@ def test_processes_that_start_at_once_adopt_it_once(filled, environ):
             process.kill()
     assert sound(filled.path)
     assert len(rows(filled.path, "bookings")) == 10
-    assert len(rows(filled.path, "booking_history")) == 8
+    assert len(rows(filled.path, "booking_history")) == 18
     assert len(rows(filled.path, "service_history")) == 2
 
 

@@ -117,7 +117,7 @@ def find_service(booking_id: int) -> dict | None:
 
 
 def find_history(booking: dict) -> list[dict]:
-    """Every status it had, oldest first. That it began is stored only where it does not go without saying."""
+    """Every status it had, oldest first. The first is in booking_history, or else the booking's own row tells it."""
     stored = get_db().all(
         """
         SELECT status, at, actor AS "by"
@@ -239,7 +239,7 @@ def _add_step(tx: sqlite3.Connection, booking_id: int, status: str, at: str, act
     tx.execute(
         """
         INSERT INTO booking_history (booking_id, step, status, at, actor)
-        SELECT :booking_id, IFNULL(MAX(step), 1) + 1, :status, :at, :actor
+        SELECT :booking_id, COUNT(*) + 1, :status, :at, :actor
         FROM booking_history
         WHERE booking_id = :booking_id
         """,

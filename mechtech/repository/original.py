@@ -108,7 +108,10 @@ HOMELESS = """
 
 # What the original did not write down, and its rows tell.
 ADD_HISTORY = """
-    INSERT INTO booking_history (booking_id, step, status, at, actor)
+    INSERT OR IGNORE INTO booking_history (booking_id, step, status, at, actor)
+    SELECT id, 1, 'pending', created_at, CASE WHEN user_id IS NULL THEN 'guest' ELSE 'customer' END
+    FROM bookings
+    UNION ALL
     SELECT id, 2, status, updated_at, 'admin'
     FROM bookings
     WHERE status <> 'pending'

@@ -47,10 +47,10 @@ PEOPLE = """
 
     CREATE TEMP TABLE steps AS
     SELECT column1 AS ending, column2 AS step, column3 AS status
-    FROM (VALUES ('confirmed', 2, 'confirmed'),
-        ('in-progress', 2, 'confirmed'), ('in-progress', 3, 'in-progress'),
-        ('completed', 2, 'confirmed'), ('completed', 3, 'in-progress'), ('completed', 4, 'completed'),
-        ('cancelled', 2, 'cancelled'))"""
+    FROM (VALUES ('confirmed', 1, 'confirmed'),
+        ('in-progress', 1, 'confirmed'), ('in-progress', 2, 'in-progress'),
+        ('completed', 1, 'confirmed'), ('completed', 2, 'in-progress'), ('completed', 3, 'completed'),
+        ('cancelled', 1, 'cancelled'))"""
 COLUMNS = """
     user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
     latitude, longitude, created_at, updated_at"""
@@ -95,7 +95,7 @@ def fill(path: Path, bookings: int, users: int, mechanics: int, messages: int) -
     for first in range(1, bookings + 3 * CHUNK, CHUNK):
         db.execute(COME, (first, first + CHUNK - 1))
         for n in (1, 2, 3):
-            db.execute(STEP, (first - n * CHUNK, first - n * CHUNK + CHUNK - 1, n + 1))
+            db.execute(STEP, (first - n * CHUNK, first - n * CHUNK + CHUNK - 1, n))
         old = first - 3 * CHUNK, first - 2 * CHUNK - 1
         db.execute(END, old)
         db.execute(SERVE, old)

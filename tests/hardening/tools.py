@@ -125,7 +125,7 @@ def check_database(path):
         FROM bookings
         LEFT JOIN booking_history AS step ON booking_id = bookings.id
         GROUP BY bookings.id
-        HAVING MIN(step) > 2 OR MAX(step) - MIN(step) + 1 <> COUNT(step)
+        HAVING MAX(step) <> COUNT(step)
             OR bookings.status <> IFNULL(
                 (SELECT status FROM booking_history WHERE booking_id = bookings.id ORDER BY step DESC LIMIT 1),
                 'pending'
