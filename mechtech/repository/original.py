@@ -108,13 +108,10 @@ HOMELESS = """
 
 # What the original did not write down, and its rows tell.
 ADD_HISTORY = """
-    INSERT OR IGNORE INTO booking_history (booking_id, step, status, at, actor)
-    SELECT id, 1, 'pending', created_at, CASE WHEN user_id IS NULL THEN 'guest' ELSE 'customer' END
+    INSERT INTO booking_history (booking_id, step, status, at, actor)
+    SELECT id, (SELECT COUNT(*) + 1 FROM booking_history WHERE booking_id = bookings.id), status, updated_at, 'admin'
     FROM bookings
-    UNION ALL
-    SELECT id, 2, status, updated_at, 'admin'
-    FROM bookings
-    WHERE status <> 'pending'
+    WHERE status <> 'pending' AND status NOT IN (SELECT status FROM booking_history WHERE booking_id = bookings.id)
     """
 # Every completed booking has one, and can be reviewed.
 ADD_SERVICES = """
