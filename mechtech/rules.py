@@ -24,6 +24,12 @@ def actor(user: dict | None) -> str:
     return user["role"] if user else "guest"
 
 
+def first_step(booking: dict) -> dict:
+    """Of its history, unless an admin booked."""
+    by = "guest" if booking["user_id"] is None else "customer"
+    return {"status": "pending", "at": booking["created_at"], "by": by}
+
+
 def opens(booking: dict, user: dict | None, token_booking_id: int | None) -> bool:
     """May they see and cancel it? token_booking_id: the booking that their bookingToken is for."""
     return booking["id"] == token_booking_id or is_admin(user) or _is_owner(booking, user)

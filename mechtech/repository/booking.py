@@ -129,8 +129,7 @@ def find_history(booking: dict) -> list[dict]:
     )
     if stored and stored[0]["status"] == "pending":
         return stored
-    by = "guest" if booking["user_id"] is None else "customer"
-    return [{"status": "pending", "at": booking["created_at"], "by": by}, *stored]
+    return [rules.first_step(booking), *stored]
 
 
 def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
