@@ -57,9 +57,10 @@ def _for(view, who, check, later=False):
 
     @wraps(view)
     def checked(*args, **kwargs):
-        caller = _caller()
+        environ = request.environ
+        caller = _caller(environ)
         if later or caller.user is not None:
-            request.environ["mechtech.user_id"] = caller.user_id or "-"  # for the log
+            environ["mechtech.user_id"] = caller.user_id or "-"  # for the log
         check(caller)
         return view(*args, caller=caller, **kwargs)
 
@@ -83,9 +84,9 @@ def _require_token(caller: Caller) -> None:
         raise Unauthorized
 
 
-def _caller() -> Caller:
+def _caller(environ: dict) -> Caller:
     """From the Authorization header; raises Unauthorized for anything in it that is not a good token."""
-    header = request.environ.get("HTTP_AUTHORIZATION")
+    header = environ.get("HTTP_AUTHORIZATION")
     if not header:
         return NOBODY
     scheme, _, token = header.partition(" ")
