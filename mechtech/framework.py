@@ -10,6 +10,7 @@ ROUTES_AT_MOST = 256  # that are kept, by path and method
 
 class Request(flask.Request):
     blueprints = ()  # in which to look for hooks and error handlers: ours are all the app's
+    close = None  # it has no files to close
 
 
 class Response(flask.Response):
@@ -24,8 +25,10 @@ class Response(flask.Response):
 class NoSessions(SessionInterface):
     """Callers say who they are by a token, each time."""
 
+    none = NullSession()
+
     def open_session(self, app, request):
-        return NullSession()
+        return self.none
 
 
 class App(flask.Flask):

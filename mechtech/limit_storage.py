@@ -7,13 +7,13 @@ lies on any of them. A floor is added when a bucket is full of windows that are 
 names that fall into one bucket, the hash is keyed.
 """
 
-import ctypes
 import fcntl
 import mmap
 import os
 import struct
 import threading
 import time
+from functools import lru_cache
 from hashlib import blake2b
 
 from limits.storage import Storage
@@ -26,8 +26,6 @@ BUCKET = 64 * SLOT.size  # bytes
 BUCKETS = 512
 FLOOR = BUCKETS * BUCKET  # half a MiB: room for some 20,000 addresses at a time
 HIGHEST = 2**32 - 1
-# Unlike fcntl's, it keeps Python's own lock meanwhile: the other threads would come here, to wait for this one.
-_flock = ctypes.PyDLL(None).flock
 
 
 class FileStorage(Storage):
@@ -79,9 +77,8 @@ class FileStorage(Storage):
             if self._map is None or now != self._looked_at:
                 self._look()
                 self._looked_at = now
-            name = blake2b(key.encode(), digest_size=8, key=self._salt).digest()
-            if _flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB) != 0:  # another process counts
-                fcntl.flock(self._file, fcntl.LOCK_EX)
+            name = _hashed(key, self._salt)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
             try:
                 at = self._find(name, now)
                 _, count, expires_at = SLOT.unpack_from(self._map, at)
@@ -91,7 +88,7 @@ class FileStorage(Storage):
                 if amount:
                     SLOT.pack_into(self._map, at, name, count, expires_at)
             finally:
-                _flock(self._file, fcntl.LOCK_UN)
+                fcntl.flock(self._file, fcntl.LOCK_UN)
         return count, expires_at
 
     def _find(self, name: bytes, now: int) -> int:
@@ -154,3 +151,8 @@ class FileStorage(Storage):
         while old < size:
             old += os.pwrite(self._file, bytes(size - old), old)
         self._map = mmap.mmap(self._file, old)
+
+
+@lru_cache(1024)
+def _hashed(key: str, salt: bytes) -> bytes:
+    return blake2b(key.encode(), digest_size=8, key=salt).digest()

@@ -6,6 +6,7 @@ library `limits` is asked directly.
 
 import math
 import time
+from functools import lru_cache
 
 from flask import Flask, request
 from flask_limiter.util import get_remote_address
@@ -22,13 +23,16 @@ def init_app(app: Flask) -> None:
     storage = storage_from_string(uri, wrap_exceptions=True) if uri else FileStorage(f"{settings.db_path}.hits")
     app.extensions["mechtech.limiter"] = FixedWindowRateLimiter(storage)
 
+    key_for = lru_cache(1024)(rate.key_for)  # whoever calls mostly calls again
+    seconds = rate.get_expiry()
+
     @app.before_request
     def count_request():
         environ = request.environ
         if not f"{environ['PATH_INFO']}/".startswith("/api/"):
             return
-        key = rate.key_for("api", get_remote_address())
-        count = storage.incr(key, rate.get_expiry())
+        key = key_for("api", get_remote_address())
+        count = storage.incr(key, seconds)
         reset = storage.get_expiry(key)
         environ["mechtech.headers"] += [
             ("X-RateLimit-Limit", str(rate.amount)),
