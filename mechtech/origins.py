@@ -1,8 +1,8 @@
-"""Layer 1: which web pages may call. flask-cors writes the headers; refusing an origin it leaves to us."""
+"""Which web pages may call. flask-cors writes the headers; refusing an origin it leaves to us."""
 
 import re
 
-from flask import Flask, Response, after_this_request, request
+from flask import Flask, after_this_request, request
 from flask_cors import cross_origin
 
 from mechtech.errors import OriginForbidden
@@ -45,5 +45,5 @@ def init_app(app: Flask) -> None:
         if not allowed.match(origin) and not (request.host and origin == f"{request.scheme}://{request.host}"):
             raise OriginForbidden
         if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
-            return Response(status=204)  # a preflight ends here, uncounted
+            return app.response_class(status=204)  # a preflight ends here, uncounted
         return None

@@ -1,5 +1,7 @@
 """Addresses: with and without a trailing slash, never by a redirect, and the methods that each of them knows."""
 
+from itertools import permutations
+
 import pytest
 
 from tests.conftest import MECHANIC, book, signup
@@ -111,6 +113,7 @@ def test_options_tells_the_methods(standing, path):
     client, _ = standing
     answer = client.call("OPTIONS", path)
     assert (answer.status_code, answer.data, answer.headers["Content-Length"]) == (200, b"", "0")
+    assert "Content-Type" not in answer.headers
     assert {name.strip() for name in answer.headers["Allow"].split(",")} - {"HEAD", "OPTIONS"} == methods(path)
 
 
@@ -140,6 +143,28 @@ def test_an_unknown_path_is_404_and_looks_at_no_token(standing, path, method):
         assert (answer.status_code, answer.json["error"]) == (404, "not_found")
         assert answer.json["requestId"] == answer.headers["X-Request-ID"]
         assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("order", list(permutations([("GET", 200), ("PATCH", 405), ("OPTIONS", 200)])))
+def test_what_was_answered_before_makes_no_difference(standing, order):
+    client, admin = standing
+    for _ in range(2):
+        for method, status in order:
+            assert client.call(method, "/api/booking/1", token=admin).status_code == status
+            no_row = 404 if method == "GET" else status
+            assert client.call(method, "/api/booking/99", token=admin).status_code == no_row
+            assert client.call(method, "/api/nowhere/1", token=admin).status_code == 404
+        assert client.get("/api/booking/1", token=admin).json["booking"]["id"] == 1
+        assert client.get("/api/booking/bk1", token=admin).json["booking"]["id"] == 1
+
+
+def test_addresses_that_are_not_ours_take_no_memory(standing):
+    client, _ = standing
+    before = client.client.application.find_route.cache_info().currsize
+    for number in range(300):
+        assert client.get(f"/nowhere/{number}").status_code == 404
+        assert client.call("PATCH", f"/api/booking/{number}").status_code == 405
+    assert client.client.application.find_route.cache_info().currsize == before
 
 
 @pytest.mark.parametrize("path", ["//api//booking", "//api//booking/", "///api//booking/1", "//nowhere"])
