@@ -16,6 +16,11 @@ import limits
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+def cores() -> int:
+    """Those that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class SettingError(Exception):
     """A setting that is wrong; its text is one line that names it."""
 
@@ -90,7 +95,7 @@ def from_environment(environ: dict[str, str]) -> Settings:
         trusted_proxies=whole("TRUSTED_PROXIES", 0, 0, 20),
         mechanic_capacity=whole("MECHANIC_CAPACITY", 5, 1, 1000),
         bcrypt_rounds=whole("BCRYPT_ROUNDS", 10, 4, 20),
-        web_concurrency=whole("WEB_CONCURRENCY", max(2, os.cpu_count() or 2), 1, 64),
+        web_concurrency=whole("WEB_CONCURRENCY", min(max(2, cores()), 64), 1, 64),
     )
 
 

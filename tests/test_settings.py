@@ -26,7 +26,7 @@ DEFAULTS = {
     "trusted_proxies": 0,
     "mechanic_capacity": 5,
     "bcrypt_rounds": 10,
-    "web_concurrency": max(2, os.cpu_count()),
+    "web_concurrency": min(max(2, len(os.sched_getaffinity(0))), 64),
 }
 IN_PRODUCTION = {"env": "production", "production": True, "rate": (1000, 3600), "cors_origins": ()}
 NAMES = {
@@ -87,6 +87,12 @@ def shown(settings):
 
 def test_the_defaults_of_development():
     assert shown(from_environment({})) == DEFAULTS
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 2), (3, 3), (64, 64), (65, 64), (256, 64)])
+def test_there_is_a_worker_for_each_core_two_at_least_and_64_at_most(monkeypatch, cores, workers):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+    assert from_environment({}).web_concurrency == workers
 
 
 def test_the_defaults_of_production():
