@@ -1,19 +1,18 @@
 """MechTECH: on-road vehicle assistance. create_app() lays out the way of a request."""
 
 import logging
-import os
 import sqlite3
 from pathlib import Path
 
 from mechtech import commands, encoding, origins, paths, proxies, rate_limit, request_log, security_headers, settings
 from mechtech.db import Database
-from mechtech.errors import errors
 from mechtech.framework import App
 from mechtech.passwords import Hasher
 from mechtech.repository.original import adopt
 from mechtech.routes.auth import auth
 from mechtech.routes.booking import booking
 from mechtech.routes.contact import contact
+from mechtech.routes.errors import errors
 from mechtech.routes.health import health
 from mechtech.routes.mechanics import mechanics
 
@@ -26,7 +25,7 @@ def create_app(config: settings.Settings | None = None) -> App:
     app = App(__name__, static_folder=None)
     app.config["settings"] = config
     app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"), adopt=adopt)
-    hashed_at_once = max(1, (os.cpu_count() or 1) // config.web_concurrency)
+    hashed_at_once = max(1, settings.cores() // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
 
     # Around Flask, the innermost first: a request comes through them from the last to the first.

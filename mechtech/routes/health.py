@@ -6,7 +6,7 @@ import sqlite3
 from flask import Blueprint, current_app
 
 from mechtech.db import get_db
-from mechtech.errors import database_failed
+from mechtech.routes.errors import database_failed
 from mechtech.version import VERSION
 
 health = Blueprint("health", __name__)
