@@ -1,4 +1,4 @@
-"""Layer 3: one line a request, under an id that the answer carries too. Never a body, a token or an e-mail address."""
+"""One line a request, under an id that the answer carries too. Never a body, a token or an e-mail address."""
 
 import contextlib
 import logging
@@ -25,7 +25,8 @@ def init_app(app: Flask) -> None:
         started = time.perf_counter()
         request_id = environ.get("HTTP_X_REQUEST_ID")
         if request_id is None or not SANE_ID.fullmatch(request_id):
-            request_id = f"{getrandbits(64):016x}"  # nosec B311 - it names a line of the log only
+            # It names a line of the log, and nothing secret.
+            request_id = f"{getrandbits(64):016x}"  # nosec B311
         environ["mechtech.request_id"] = request_id
         environ["mechtech.headers"] = [("X-Request-ID", request_id)]
         path = environ["PATH_INFO"] or "/"
@@ -44,9 +45,11 @@ def init_app(app: Flask) -> None:
     app.wsgi_app = logged
 
 
-def _plain(text: str) -> str:
-    """Without what could end the line or hide in it; shortened."""
-    return text if PLAIN.fullmatch(text) else quote(text.encode("latin-1", "replace"))[:200]
+def _plain(path: str) -> str:
+    """Without what could end the line or hide in it, and without what may be an e-mail address; shortened."""
+    if PLAIN.fullmatch(path):
+        return path
+    return quote("/".join("-" if "@" in part else part for part in path.split("/")).encode("latin-1", "replace"))[:200]
 
 
 def _write(line: str) -> None:

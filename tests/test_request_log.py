@@ -222,6 +222,8 @@ def test_no_body_token_password_or_address_of_mail_is_logged(capfd, request):
     client.post("/api/mechanics/", {**MECHANIC, "name": secret, "email": email}, token=admin)
     client.post("/api/mechanics/", {**MECHANIC, "name": secret, "email": email}, token=admin)  # taken
     client.get(f"/api/booking/1?token={guest}&email={email}", token=guest)
+    for written in (email, email.replace("@", "%40"), f"x/{email}/x"):
+        assert client.get(f"/api/contact/{written}", token=admin).status_code == 404
     client.post("/api/booking/1/review", {"rating": 5, "review": secret}, token=guest)
     client.post("/api/booking/", data=f'{{"{secret}": ', content_type="application/json")
     client.post("/api/booking/", data=secret, content_type=f"text/{secret}")
