@@ -3,6 +3,7 @@
 import json
 from functools import lru_cache, wraps
 from hashlib import sha256
+from urllib.parse import parse_qsl
 
 from flask import request
 from marshmallow import missing
@@ -40,9 +41,10 @@ def asks(schema):
     @lru_cache(64)  # the same things are asked for again and again; the string tells them apart
     def load(query_string: bytes) -> dict:
         try:
-            return _load(loader, request.args.to_dict())
+            pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
         except UnicodeDecodeError:
             raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
+        return _load(loader, dict(reversed(pairs)))  # of a name that stands twice, the first counts
 
     def decorate(view):
         @wraps(view)

@@ -128,6 +128,24 @@ def test_a_query_value_that_breaks_a_rule_is_named(standing, query, place):
     assert_invalid(client.get(f"/api/mechanics/?{query}{place if 'tude' not in query else ''}"), query.split("=")[0])
 
 
+@pytest.mark.parametrize("radius", ["0", "-1", "1e400"])
+def test_what_is_wrong_with_a_radius_is_told_in_words(standing, radius):
+    client, _ = standing
+    assert client.get(f"/api/mechanics/?radius={radius}").json["fields"] == {"radius": "This must be above 0."}
+
+
+@pytest.mark.parametrize("query", ["specialization=%ff", "specialization=%e2%82", "%ff=1", "limit=1&x=%C3%28"])
+def test_a_query_that_is_not_utf_8_is_400(standing, query):
+    client, _ = standing
+    assert_invalid(client.get(f"/api/mechanics/?{query}"), "query")
+
+
+def test_of_a_name_that_stands_twice_the_first_counts(standing):
+    client, _ = standing
+    assert client.get("/api/mechanics/?limit=1&limit=x").status_code == 200
+    assert_invalid(client.get("/api/mechanics/?limit=x&limit=1"), "limit")
+
+
 def test_all_wrong_query_values_are_named_at_once(standing):
     client, _ = standing
     query = "latitude=91&longitude=181&radius=0&limit=0&available=x&specialization=%00"
@@ -413,8 +431,8 @@ def test_a_new_mechanic_is_unverified(client, admin):
         ("specializations", "s" * 500, "s" * 500),
         *product(["specializations"], [None, "", " "], [""]),
         *product(["experience_years"], [None, ""], [0]),
-        *product(["verified"], [True, 1], [1]),
-        *product(["verified"], [False, 0, None, ""], [0]),
+        *product(["verified"], [True, 1, 1.0], [1]),
+        *product(["verified"], [False, 0, 0.0, None, ""], [0]),
     ],
 )
 def test_a_field_of_a_new_mechanic_within_its_rule(client, admin, field, value, kept):

@@ -45,7 +45,7 @@ class Part(Input):
 class Field(fields.Field):
     """Needed, unless it has a load_default. Each kind of field has its check(value).
 
-    optional: absent, null and empty all load as `empty`.
+    optional: absent, null and empty all load as `empty`. With a load_default alone, null and empty are wrong.
     """
 
     def __init__(self, *, optional=False, empty=None, **kwargs):
@@ -143,12 +143,13 @@ class Number(Field):
     def __init__(self, low, high, **kwargs):
         super().__init__(**kwargs)
         self.low, self.high = low, high
+        self.bounds = f"This must be from {low} to {high}."
 
     def check(self, value):
         if type(value) not in (int, float):
             raise ValidationError("This must be a number.")
         if not self.low <= value <= self.high:
-            raise ValidationError(f"This must be from {self.low} to {self.high}.")
+            raise ValidationError(self.bounds)
         return value
 
 
@@ -164,7 +165,7 @@ class Flag(Field):
     """true, false, 1 or 0; loads as 1 or 0."""
 
     def check(self, value):
-        if type(value) not in (bool, int) or value not in (0, 1):
+        if type(value) not in (bool, int, float) or value not in (0, 1):
             raise ValidationError("This must be true or false.")
         return int(value)
 

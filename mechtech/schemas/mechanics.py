@@ -1,3 +1,6 @@
+import sys
+from math import ulp
+
 from marshmallow import ValidationError, missing, validates_schema
 
 from mechtech.schemas.fields import Choice, Decimal, Digits, Email, Flag, Part, Phone, Place, Text, Whole
@@ -27,13 +30,8 @@ class Radius(Decimal):
     """In km, above 0."""
 
     def __init__(self):
-        super().__init__(0, float("inf"), load_default=50.0)
-
-    def check(self, value):
-        radius = super().check(value)
-        if not 0 < radius < float("inf"):
-            raise ValidationError("This must be above 0.")
-        return radius
+        super().__init__(ulp(0.0), sys.float_info.max, load_default=50.0)
+        self.bounds = "This must be above 0."
 
 
 class MechanicQuery(Place):
