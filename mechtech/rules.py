@@ -35,6 +35,11 @@ def opens(booking: dict, user: dict | None, token_booking_id: int | None) -> boo
     return booking["id"] == token_booking_id or is_admin(user) or _is_owner(booking, user)
 
 
+def shows(mechanic: dict, user: dict | None) -> bool:
+    """Unverified mechanics are for admins only."""
+    return bool(mechanic["verified"]) or is_admin(user)
+
+
 def is_admin(user: dict | None) -> bool:
     return user is not None and user["role"] == "admin"
 
@@ -73,8 +78,13 @@ def takes_slot(before: dict, status: str, mechanic_id: int | None) -> bool:
     return mechanic_id is not None and status in ACTIVE and not had
 
 
-def check_capacity(bookings: int, capacity: int) -> None:
-    if bookings >= capacity:
+def free_slots(active: int, capacity: int) -> int:
+    """Of a mechanic with so many active bookings."""
+    return max(0, capacity - active)
+
+
+def check_capacity(active: int, capacity: int) -> None:
+    if not free_slots(active, capacity):
         raise Conflict("This mechanic has no free slot.")
 
 

@@ -75,7 +75,7 @@ def list_near(
     return near[:limit], len(near)
 
 
-def find(mechanic_id: int, unverified_too: bool = False) -> dict:
+def find(mechanic_id: int) -> dict:
     """Raises NotFound."""
     mechanic = get_db().one(
         f"""
@@ -85,7 +85,7 @@ def find(mechanic_id: int, unverified_too: bool = False) -> dict:
         """,
         (mechanic_id,),
     )
-    if mechanic is None or not (mechanic["verified"] or unverified_too):
+    if mechanic is None:
         raise NotFound
     return mechanic
 

@@ -5,6 +5,7 @@ from flask import Blueprint, current_app
 from mechtech import rules
 from mechtech.access import admin, anyone
 from mechtech.body import asks, takes
+from mechtech.errors import NotFound
 from mechtech.repository import mechanics as repository
 from mechtech.schemas.mechanics import Mechanic, MechanicQuery, MechanicUpdate
 
@@ -27,21 +28,21 @@ def list_matching(query, caller):
 @mechanics.get("/<row_id:id>")
 @anyone
 def show(id, caller):
-    mechanic = repository.find(id, unverified_too=rules.is_admin(caller.user))
-    return {"mechanic": mechanic, "recentServices": repository.find_recent_services(id)}
+    return {"mechanic": _shown(id, caller), "recentServices": repository.find_recent_services(id)}
 
 
 @mechanics.get("/<row_id:id>/availability")
 @anyone
 def availability(id, caller):
-    mechanic = repository.find(id, unverified_too=rules.is_admin(caller.user))
+    mechanic = _shown(id, caller)
     capacity, current = _capacity(), repository.count_active(id)
+    free = rules.free_slots(current, capacity)
     return {
         "mechanic": {"id": id, "name": mechanic["name"]},
-        "available": current < capacity,
+        "available": free > 0,
         "capacity": capacity,
         "currentBookings": current,
-        "availableSlots": max(0, capacity - current),
+        "availableSlots": free,
     }
 
 
@@ -57,6 +58,14 @@ def create(fields, caller):
 @admin
 def update(id, fields, caller):
     return {"message": "The mechanic is saved.", "mechanic": repository.update(id, fields)}
+
+
+def _shown(id, caller) -> dict:
+    """The mechanic, if the caller may see them; else NotFound, as for one that does not exist."""
+    mechanic = repository.find(id)
+    if not rules.shows(mechanic, caller.user):
+        raise NotFound
+    return mechanic
 
 
 def _capacity() -> int:
