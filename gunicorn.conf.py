@@ -181,7 +181,7 @@ def post_worker_init(worker):
 
 def _greet():
     """For whoever typed `make run`."""
-    address = f"http://{settings.host}:{settings.port}"
+    address = f"http://{bind}"
     print(
         f"\n  MechTECH is at {address}\n\n"
         "  Sample accounts, password password123:\n"

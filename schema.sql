@@ -61,8 +61,7 @@ CREATE INDEX IF NOT EXISTS bookings_user_status ON bookings (user_id, status) WH
 CREATE INDEX IF NOT EXISTS bookings_status ON bookings (status);
 CREATE INDEX IF NOT EXISTS bookings_active ON bookings (mechanic_id) WHERE status IN ('confirmed', 'in-progress');
 
--- Every status a booking had. The first, pending, is stored only if an admin booked: else the booking's row tells it. The
--- key makes each step happen once.
+-- Every status a booking had. The first, pending, is stored only if an admin booked: else the booking's row tells it.
 CREATE TABLE IF NOT EXISTS booking_history (
     booking_id INTEGER NOT NULL REFERENCES bookings (id),
     step       INTEGER NOT NULL,

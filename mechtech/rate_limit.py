@@ -1,4 +1,4 @@
-"""Layer 4: one count for each address over all of /api/.
+"""The rate limit: one count for each address over all of /api/.
 
 Flask-Limiter's hooks count each endpoint apart, and cost more than many a request even when they count nothing: its
 library `limits` is asked directly.

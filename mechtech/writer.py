@@ -73,7 +73,7 @@ class Writer:
         if time.monotonic() - self._proved > PROOF_SECONDS:
             self.run(_rewrite_something, in_steps=False)
             self._proved = time.monotonic()
-        elif self._at_work.acquire(blocking=False):  # nobody is, and there is nothing to commit
+        elif self._at_work.acquire(blocking=False):  # nobody is at work, and there is nothing to commit
             try:
                 patiently(time.monotonic() + BUSY_SECONDS, lambda: _change_nothing(self._connected()))
             except sqlite3.Error:

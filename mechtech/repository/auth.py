@@ -4,6 +4,7 @@ from mechtech import clock
 from mechtech.db import get_db, refusing_duplicates
 from mechtech.errors import Invalid, Unauthorized
 
+COLUMNS = "id, name, email, phone, role, created_at, updated_at, tokens_valid_from"
 TAKEN = {"email": "There is an account with this address already."}
 WRONG_PASSWORD = {"currentPassword": "This is not your password."}
 
@@ -11,8 +12,8 @@ WRONG_PASSWORD = {"currentPassword": "This is not your password."}
 def find(user_id: int) -> dict | None:
     """The user as answers show it, and tokens_valid_from."""
     return get_db().one(
-        """
-        SELECT id, name, email, phone, role, created_at, updated_at, tokens_valid_from
+        f"""
+        SELECT {COLUMNS}
         FROM users
         WHERE id = ?
         """,
@@ -36,8 +37,8 @@ def check_token(user_id: int | None, token_issued: float | None) -> dict | None:
 def find_login(email: str) -> dict | None:
     """The user as find() has it, and password: the hash. The address in any case."""
     return get_db().one(
-        """
-        SELECT id, name, email, phone, role, created_at, updated_at, tokens_valid_from, password
+        f"""
+        SELECT {COLUMNS}, password
         FROM users
         WHERE email = ?
         """,
@@ -49,10 +50,10 @@ def create(*, name: str, email: str, phone: str | None, password: str, role: str
     """The new user as find() has it; password: the hash. Raises Invalid if the address is taken, in whatever case."""
     with refusing_duplicates(TAKEN):
         return get_db().write(
-            """
+            f"""
             INSERT INTO users (name, email, phone, password, role, created_at, updated_at)
             VALUES (:name, :email, :phone, :password, :role, :now, :now)
-            RETURNING id, name, email, phone, role, created_at, updated_at, tokens_valid_from
+            RETURNING {COLUMNS}
             """,
             {
                 "name": name,
@@ -69,9 +70,10 @@ def update(user_id: int, changes: dict, password: str | None = None, instead_of:
     """The user as find() has it, after changes of name and phone, and of the password if there is one.
 
     password, instead_of: hashes. The old one must still stand there, else Invalid: of two changes at once one wins.
+    Raises Unauthorized if the user is gone.
     """
     updated = get_db().write(
-        """
+        f"""
         UPDATE users
         SET name = COALESCE(:name, name),
             phone = CASE WHEN :phone_given THEN :phone ELSE phone END,
@@ -82,7 +84,7 @@ def update(user_id: int, changes: dict, password: str | None = None, instead_of:
             END,
             updated_at = :now
         WHERE id = :id AND (:password IS NULL OR password = :instead_of)
-        RETURNING id, name, email, phone, role, created_at, updated_at, tokens_valid_from
+        RETURNING {COLUMNS}
         """,
         {
             "id": user_id,
@@ -96,7 +98,7 @@ def update(user_id: int, changes: dict, password: str | None = None, instead_of:
         },
     )
     if not updated:
-        raise Invalid(fields=WRONG_PASSWORD)
+        raise Unauthorized if password is None else Invalid(fields=WRONG_PASSWORD)
     return updated[0]
 
 

@@ -21,10 +21,11 @@ def json_row(columns: str, **computed: str) -> str:
     return f"json_object({', '.join(f'{name!r}, {sql}' for name, sql in named.items())})"
 
 
-def page(json_row: str, table: str, filters: dict, before: int | None, limit: int) -> tuple[JSONText, int, int | None]:
+def page(row: str, table: str, filters: dict, before: int | None, limit: int) -> tuple[JSONText, int, int | None]:
     """Up to limit rows with ids below `before`, the total that match the filters, and below which id the next begin.
 
-    json_row, table and the names of filters are constants of the repository; a filter that is None does not filter.
+    row (of json_row()), table and the names of filters are constants of the repository; a filter that is None does not
+    filter.
     SQLite writes the rows as JSON itself: in one step, while other threads run, instead of a step and a dict a row.
     """
     filters = {name: value for name, value in filters.items() if value is not None}
@@ -37,7 +38,7 @@ def page(json_row: str, table: str, filters: dict, before: int | None, limit: in
             SELECT 1 FROM {table} WHERE id < last{where}
         ) AS more
         FROM (
-            SELECT json_group_array({json_row}) AS rows, MIN(id) AS last
+            SELECT json_group_array({row}) AS rows, MIN(id) AS last
             FROM (
                 SELECT *
                 FROM {table}
