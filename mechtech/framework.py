@@ -4,10 +4,11 @@ from functools import cached_property, lru_cache
 
 import flask
 from flask.ctx import RequestContext
-from flask.sessions import NullSession, SessionInterface
+from flask.sessions import NullSession
 from werkzeug.exceptions import HTTPException
 
 ROUTES_AT_MOST = 256  # that are kept
+NO_SESSION = NullSession()  # for all requests: it takes nothing in
 
 
 class Request(flask.Request):
@@ -40,17 +41,9 @@ class Response(flask.Response):
         return () if environ["REQUEST_METHOD"] == "HEAD" else self.response
 
 
-class NoSessions(SessionInterface):
-    """Callers say who they are by a token, each time."""
-
-    def open_session(self, app, request):
-        return NullSession()
-
-
 class App(flask.Flask):
     request_class = Request
     response_class = Response
-    session_interface = NoSessions()
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -63,7 +56,8 @@ class App(flask.Flask):
         return super().wsgi_app(environ, start_response)
 
     def request_context(self, environ):
-        return Context(self, environ)
+        """Without a session: callers say who they are by a token, each time."""
+        return Context(self, environ, session=NO_SESSION)
 
     @cached_property
     def _routes(self):
