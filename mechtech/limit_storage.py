@@ -153,6 +153,6 @@ class FileStorage(Storage):
         self._map = mmap.mmap(self._file, old)
 
 
-@lru_cache(1024)
+@lru_cache(1024)  # as many callers as rate_limit.py keeps the keys of
 def _hashed(key: str, salt: bytes) -> bytes:
     return blake2b(key.encode(), digest_size=8, key=salt).digest()

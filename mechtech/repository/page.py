@@ -24,8 +24,7 @@ def json_row(columns: str, **computed: str) -> str:
 def page(row: str, table: str, filters: dict, before: int | None, limit: int) -> tuple[JSONText, int, int | None]:
     """Up to limit rows with ids below `before`, the total that match the filters, and below which id the next begin.
 
-    row (of json_row()), table and the names of filters are constants of the repository; a filter that is None does not
-    filter.
+    row, of json_row(), table and the names of filters are constants of the repository. None as a filter is none.
     SQLite writes the rows as JSON itself: in one step, while other threads run, instead of a step and a dict a row.
     """
     filters = {name: value for name, value in filters.items() if value is not None}
