@@ -4,17 +4,19 @@ import logging
 import sqlite3
 from pathlib import Path
 
-from mechtech import commands, encoding, origins, paths, proxies, rate_limit, request_log, security_headers, settings
-from mechtech.db import Database
+from mechtech import commands, encoding, settings
+from mechtech.accounts import repository as accounts
+from mechtech.accounts.routes import auth
+from mechtech.bookings.routes import booking
+from mechtech.contact.routes import contact
+from mechtech.database import Database
+from mechtech.database.original import adopt
 from mechtech.framework import App
+from mechtech.health import health
+from mechtech.mechanics.routes import mechanics
 from mechtech.passwords import Hasher
-from mechtech.repository.original import adopt
-from mechtech.routes.auth import auth
-from mechtech.routes.booking import booking
-from mechtech.routes.contact import contact
-from mechtech.routes.errors import errors
-from mechtech.routes.health import health
-from mechtech.routes.mechanics import mechanics
+from mechtech.web import authentication, origins, paths, proxies, rate_limit, request_log, security_headers
+from mechtech.web.error_handlers import errors
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 
@@ -31,10 +33,11 @@ def create_app(config: settings.Settings | None = None) -> App:
     # Around Flask, the innermost first: a request comes through them from the last to the first.
     for layer in (paths, security_headers, request_log, proxies):
         layer.init_app(app)
-    # In Flask, in this order. Reading JSON and validating it (body.py), then authorization (access.py), follow as
-    # decorators of each route.
+    # In Flask, in this order. Reading JSON and validating it (web/body.py), then authorization
+    # (web/authentication.py), follow as decorators of each route.
     for layer in (origins, rate_limit):
         layer.init_app(app)
+    authentication.init_app(app, find_account=accounts.check_token)
     for blueprint in (health, auth, booking, contact, mechanics, errors):
         app.register_blueprint(blueprint)
 

@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 from flask import Flask, current_app
 
-from mechtech.db import get_db
+from mechtech.accounts import repository
+from mechtech.accounts.schemas import Confirmed, Signup
+from mechtech.database import get_db, sample
 from mechtech.passwords import hash_password
-from mechtech.repository import auth as repository
-from mechtech.repository import sample
-from mechtech.schemas.auth import Confirmed, Signup
 
 SEED = Path(__file__).parent.parent / "seed.sql"
 

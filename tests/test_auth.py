@@ -3,7 +3,7 @@ import re
 import bcrypt
 import pytest
 
-from mechtech.limit_storage import HEAD, SLOT
+from mechtech.web.limit_storage import HEAD, SLOT
 from tests.answers import refused, sql, wrong_fields
 from tests.conftest import signup
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import bcrypt
 import jwt
 
-from mechtech.db import Database
+from mechtech.database import Database
 from tests.conftest import BOOKING, SECRET
 from tests.server import ROOT
 

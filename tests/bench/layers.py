@@ -16,9 +16,12 @@ from flask import Flask
 from werkzeug.test import create_environ
 
 import mechtech
-from mechtech import access, body, origins, paths, rate_limit, request_log, security_headers
-from mechtech.repository import auth, booking, mechanics
-from mechtech.schemas.fields import Input
+from mechtech.accounts import repository as auth
+from mechtech.bookings import repository as booking
+from mechtech.mechanics import repository as mechanics
+from mechtech.web import authentication as access
+from mechtech.web import body, origins, paths, rate_limit, request_log, security_headers
+from mechtech.web.fields import Input
 from tests.bench import data
 
 MODULES = {paths: "paths", origins: "origin", security_headers: "headers", request_log: "log", rate_limit: "limiter"}

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mechtech.db import ANSWERS_AT_MOST, SHORT, Database
+from mechtech.database import ANSWERS_AT_MOST, SHORT, Database
 from tests.hardening.tools import running, sql
 from tests.server import call
 

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 from limits.errors import StorageError
 
-from mechtech.limit_storage import BUCKET, BUCKETS, FLOOR, HEAD, SLOT, FileStorage
+from mechtech.web.limit_storage import BUCKET, BUCKETS, FLOOR, HEAD, SLOT, FileStorage
 from tests.conftest import CONTACT
 from tests.hardening.tools import at_once, check_refusal, running, wait_until
 from tests.server import ROOT, Server, call, free_port
@@ -291,7 +291,7 @@ def test_nobody_else_may_open_the_file(storage, tmp_path):
 
 def test_threads_and_processes_count_each_hit_once(tmp_path):
     script = (
-        "import sys; from mechtech.limit_storage import FileStorage as S; s = S(sys.argv[1])\n"
+        "import sys; from mechtech.web.limit_storage import FileStorage as S; s = S(sys.argv[1])\n"
         "for n in range(2000): s.incr('a', 3600); s.incr(f'b{n}', 3600)"
     )
     command = [sys.executable, "-c", script, f"{tmp_path}/hits"]

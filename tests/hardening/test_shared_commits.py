@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mechtech import database_file, writer
-from mechtech import db as db_module
-from mechtech.db import Database
+from mechtech import database as db_module
+from mechtech.database import Database, writer
+from mechtech.database import file as database_file
 from tests.hardening.tools import at_once, sql, wait_until
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"

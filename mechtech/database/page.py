@@ -1,6 +1,6 @@
 """Lists that come page by page, newest first; the last page costs what the first does."""
 
-from mechtech.db import get_db
+from mechtech.database import get_db
 from mechtech.encoding import JSONText
 
 COUNTED = 10_000  # a total stops there

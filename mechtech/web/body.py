@@ -9,8 +9,8 @@ from flask import request
 from marshmallow import missing
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
-from mechtech.repository.idempotency import Retry
-from mechtech.schemas.fields import RETRY_KEY
+from mechtech.web.fields import RETRY_KEY
+from mechtech.web.idempotency import Retry
 
 LIMIT = 64 * 1024  # bytes
 
@@ -58,7 +58,7 @@ def asks(schema):
 
 def raw(environ: dict) -> bytes:
     """The body, read once. A chunked one is cut silently at Flask's own limit, so the limit is kept here."""
-    if "mechtech.body" not in environ:
+    if "mechtech.web.body" not in environ:
         claimed = environ.get("CONTENT_LENGTH", "")[:18]  # digits; of more, these are too many already
         length = int(claimed) if claimed.isascii() and claimed.isdigit() else 0
         if length > LIMIT:  # at once: whoever only claims it must not be waited for
@@ -71,8 +71,8 @@ def raw(environ: dict) -> bytes:
             raise PayloadTooLarge
         if len(body) < length:
             raise InvalidJSON
-        environ["mechtech.body"] = body
-    return environ["mechtech.body"]
+        environ["mechtech.web.body"] = body
+    return environ["mechtech.web.body"]
 
 
 def take_retry(fields: dict, user_id: int | None) -> Retry:

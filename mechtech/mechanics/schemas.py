@@ -3,7 +3,7 @@ from math import ulp
 
 from marshmallow import ValidationError, missing, validates_schema
 
-from mechtech.schemas.fields import Choice, Decimal, Digits, Email, Flag, Part, Phone, Place, Text, Whole
+from mechtech.web.fields import Choice, Decimal, Digits, Email, Flag, Part, Phone, Place, Text, Whole
 
 
 class Mechanic(Place):

@@ -14,7 +14,7 @@ from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from mechtech.errors import RateLimited
-from mechtech.limit_storage import FileStorage
+from mechtech.web.limit_storage import FileStorage
 
 
 def init_app(app: Flask) -> None:

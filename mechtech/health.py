@@ -5,9 +5,9 @@ import sqlite3
 
 from flask import Blueprint, current_app
 
-from mechtech.db import get_db
-from mechtech.routes.errors import database_failed
+from mechtech.database import get_db
 from mechtech.version import VERSION
+from mechtech.web.error_handlers import database_failed
 
 health = Blueprint("health", __name__)
 

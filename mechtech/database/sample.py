@@ -1,7 +1,7 @@
 """The sample data of seed.sql."""
 
-from mechtech.database_file import run_script
-from mechtech.db import get_db
+from mechtech.database import get_db
+from mechtech.database.file import run_script
 
 
 def add(script: str, only_if_new: bool) -> bool:

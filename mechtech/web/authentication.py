@@ -1,12 +1,19 @@
 """Authorization: who is calling, and may they. Each decorator is a word of the contract's column Who."""
 
+from collections.abc import Callable
 from functools import wraps
 
-from flask import request
+from flask import Flask, current_app, request
 
-from mechtech import rules, tokens
 from mechtech.errors import Forbidden, Unauthorized
-from mechtech.repository import auth
+from mechtech.web import tokens
+
+FIND_ACCOUNT = "mechtech.find_account"
+
+
+def init_app(app: Flask, find_account: Callable[[int | None, float | None], dict | None]) -> None:
+    """find_account: the row of a token's user; it raises Unauthorized for a token that is not valid any more."""
+    app.extensions[FIND_ACCOUNT] = find_account
 
 
 class Caller:
@@ -22,7 +29,7 @@ class Caller:
     def user(self) -> dict | None:
         """The row of whoever is signed in, or None. Raises Unauthorized if the token is not valid any more."""
         if self._user is None:
-            self._user = auth.check_token(self.user_id, self.token_issued)
+            self._user = current_app.extensions[FIND_ACCOUNT](self.user_id, self.token_issued)
         return self._user
 
 
@@ -75,7 +82,7 @@ def _require_user(caller: Caller) -> None:
 
 def _require_admin(caller: Caller) -> None:
     _require_user(caller)
-    if not rules.is_admin(caller.user):
+    if caller.user["role"] != "admin":
         raise Forbidden
 
 

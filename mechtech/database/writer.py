@@ -11,7 +11,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Lock
 
-from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure, patiently
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, failure, patiently
 
 TOGETHER_AT_MOST = 64  # writes in one commit
 GATHER_SECONDS = 0.0005  # how long rows of which there are several wait for more

@@ -1,4 +1,4 @@
-from mechtech.schemas.fields import Choice, Email, IdempotencyKey, Input, Page, Text
+from mechtech.web.fields import Choice, Email, IdempotencyKey, Input, Page, Text
 
 
 class Contact(Input):

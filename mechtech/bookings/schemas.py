@@ -3,8 +3,8 @@ from datetime import datetime
 
 from marshmallow import ValidationError, missing, validates_schema
 
-from mechtech.rules import STATUSES
-from mechtech.schemas.fields import (
+from mechtech.bookings.rules import STATUSES
+from mechtech.web.fields import (
     Choice,
     Email,
     Field,

@@ -1,11 +1,11 @@
 """Messages of the contact form."""
 
 from mechtech import clock
-from mechtech.db import get_db
+from mechtech.database import get_db
+from mechtech.database.page import json_row, page
 from mechtech.errors import NotFound
-from mechtech.repository import idempotency
-from mechtech.repository.idempotency import Retry
-from mechtech.repository.page import json_row, page
+from mechtech.web import idempotency
+from mechtech.web.idempotency import Retry
 
 COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
 

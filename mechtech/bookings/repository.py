@@ -2,13 +2,15 @@
 
 import sqlite3
 
-from mechtech import clock, rules
-from mechtech.db import get_db, rows
+from mechtech import clock
+from mechtech.accounts import repository as accounts
+from mechtech.bookings import rules
+from mechtech.database import get_db, rows
+from mechtech.database.page import PLACE, json_row, page
 from mechtech.errors import Conflict, Invalid, NotFound
-from mechtech.repository import auth, idempotency
-from mechtech.repository.idempotency import Retry
-from mechtech.repository.mechanics import COUNT_ACTIVE
-from mechtech.repository.page import PLACE, json_row, page
+from mechtech.mechanics.repository import COUNT_ACTIVE
+from mechtech.web import idempotency
+from mechtech.web.idempotency import Retry
 
 COLUMNS = """
     id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
@@ -71,10 +73,10 @@ def create(booking: dict, retry: Retry, token_issued: float | None) -> tuple[dic
     try:
         if retry.key is None:
             return {"id": get_db().insert(INSERT, row), "created_at": now}, False
-        auth.check_token(retry.user_id, token_issued)  # before anything comes back for the key
+        accounts.check_token(retry.user_id, token_issued)  # before anything comes back for the key
         return get_db().transaction(create_once)
     except sqlite3.IntegrityError:
-        auth.check_token(retry.user_id, token_issued)
+        accounts.check_token(retry.user_id, token_issued)
         raise
 
 

@@ -2,11 +2,11 @@
 
 from flask import Blueprint
 
-from mechtech import tokens
-from mechtech.access import admin, anyone
-from mechtech.body import asks, take_retry, takes
-from mechtech.repository import contact as repository
-from mechtech.schemas.contact import Contact, ContactQuery
+from mechtech.contact import repository
+from mechtech.contact.schemas import Contact, ContactQuery
+from mechtech.web import tokens
+from mechtech.web.authentication import admin, anyone
+from mechtech.web.body import asks, take_retry, takes
 
 contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 

@@ -2,12 +2,12 @@
 
 from flask import Blueprint, current_app
 
-from mechtech import rules
-from mechtech.access import admin, anyone
-from mechtech.body import asks, takes
+from mechtech.bookings import rules
 from mechtech.errors import NotFound
-from mechtech.repository import mechanics as repository
-from mechtech.schemas.mechanics import Mechanic, MechanicQuery, MechanicUpdate
+from mechtech.mechanics import repository
+from mechtech.mechanics.schemas import Mechanic, MechanicQuery, MechanicUpdate
+from mechtech.web.authentication import admin, anyone
+from mechtech.web.body import asks, takes
 
 mechanics = Blueprint("mechanics", __name__, url_prefix="/api/mechanics")
 

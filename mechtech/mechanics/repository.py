@@ -3,10 +3,10 @@
 from math import asin, cos, degrees, radians, sin, sqrt
 
 from mechtech import clock
-from mechtech.db import get_db, refusing_duplicates, rows
+from mechtech.database import get_db, refusing_duplicates, rows
+from mechtech.database.page import PLACE, json_row
 from mechtech.encoding import JSONText
 from mechtech.errors import NotFound
-from mechtech.repository.page import PLACE, json_row
 
 EARTH_KM = 6371.0
 TAKEN = {"email": "There is a mechanic with this address already."}

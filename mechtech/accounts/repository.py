@@ -1,7 +1,7 @@
 """Accounts."""
 
 from mechtech import clock
-from mechtech.db import get_db, refusing_duplicates
+from mechtech.database import get_db, refusing_duplicates
 from mechtech.errors import Invalid, Unauthorized
 
 COLUMNS = "id, name, email, phone, role, created_at, updated_at, tokens_valid_from"

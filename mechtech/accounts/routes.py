@@ -2,14 +2,15 @@
 
 from flask import Blueprint
 
-from mechtech import clock, tokens
-from mechtech.access import anyone, user
-from mechtech.body import takes
+from mechtech import clock
+from mechtech.accounts import repository
+from mechtech.accounts.failed_logins import is_password
+from mechtech.accounts.schemas import Login, Profile, Signup
 from mechtech.errors import Invalid, InvalidCredentials, Unauthorized
-from mechtech.failed_logins import is_password
 from mechtech.passwords import hash_password
-from mechtech.repository import auth as repository
-from mechtech.schemas.auth import Login, Profile, Signup
+from mechtech.web import tokens
+from mechtech.web.authentication import anyone, user
+from mechtech.web.body import takes
 
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 

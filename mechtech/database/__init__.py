@@ -10,9 +10,9 @@ from queue import Empty, SimpleQueue
 
 from flask import current_app
 
-from mechtech.database_file import BUSY_SECONDS, Connection, DatabaseFile, failure
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, failure
+from mechtech.database.writer import Writer
 from mechtech.errors import Invalid
-from mechtech.writer import Writer
 
 READERS = 4  # connections; of fewer, some requests wait long for one, and more would only keep pages of their own
 ANSWERS_AT_MOST = 64  # rows that a reader keeps in mind

@@ -7,7 +7,7 @@ from flask import current_app
 from flask_limiter.util import get_remote_address
 
 from mechtech.passwords import match_password
-from mechtech.rate_limit import limited
+from mechtech.web.rate_limit import limited
 
 FROM_ONE_ADDRESS = limits.parse("10 per 15 minutes")
 FROM_ANYWHERE = limits.parse("100 per 15 minutes")

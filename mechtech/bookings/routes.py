@@ -2,12 +2,13 @@
 
 from flask import Blueprint, current_app
 
-from mechtech import clock, rules, tokens
-from mechtech.access import anyone_checked_later, owner, user
-from mechtech.body import asks, take_retry, takes
+from mechtech import clock
+from mechtech.bookings import repository, rules
+from mechtech.bookings.schemas import Booking, BookingQuery, BookingUpdate, Review
 from mechtech.errors import NotFound
-from mechtech.repository import booking as repository
-from mechtech.schemas.booking import Booking, BookingQuery, BookingUpdate, Review
+from mechtech.web import tokens
+from mechtech.web.authentication import anyone_checked_later, owner, user
+from mechtech.web.body import asks, take_retry, takes
 
 booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 

@@ -1,6 +1,6 @@
 from marshmallow import ValidationError, validates_schema
 
-from mechtech.schemas.fields import Email, Input, NewPassword, Part, Password, Phone, Text
+from mechtech.web.fields import Email, Input, NewPassword, Part, Password, Phone, Text
 
 
 class Confirmed(Input):
