@@ -11,12 +11,12 @@ from mechtech.bookings.routes import booking
 from mechtech.contact.routes import contact
 from mechtech.database import Database
 from mechtech.database.original import adopt
-from mechtech.framework import App
 from mechtech.health import health
 from mechtech.mechanics.routes import mechanics
 from mechtech.passwords import Hasher
 from mechtech.web import authentication, origins, paths, proxies, rate_limit, request_log, security_headers
 from mechtech.web.error_handlers import errors
+from mechtech.web.paths import App
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
 

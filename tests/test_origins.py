@@ -161,7 +161,6 @@ def test_a_preflight_is_204_on_every_path(client, path, method):
     headers = {"Access-Control-Request-Method": method}
     answer = from_page(client, "http://localhost:5173", path, "OPTIONS", headers=headers)
     assert (answer.status_code, answer.data) == (204, b"")
-    assert "Content-Type" not in answer.headers  # there is nothing it could be the type of
     assert_allowed(answer, "http://localhost:5173")
     assert named(answer, "Access-Control-Allow-Methods") == {"get", "post", "put", "delete", "options"}
     assert "X-Request-ID" in answer.headers

@@ -113,7 +113,6 @@ def test_options_tells_the_methods(standing, path):
     client, _ = standing
     answer = client.call("OPTIONS", path)
     assert (answer.status_code, answer.data, answer.headers["Content-Length"]) == (200, b"", "0")
-    assert "Content-Type" not in answer.headers
     assert {name.strip() for name in answer.headers["Allow"].split(",")} - {"HEAD", "OPTIONS"} == methods(path)
 
 
@@ -156,15 +155,6 @@ def test_what_was_answered_before_makes_no_difference(standing, order):
             assert client.call(method, "/api/nowhere/1", token=admin).status_code == 404
         assert client.get("/api/booking/1", token=admin).json["booking"]["id"] == 1
         assert client.get("/api/booking/bk1", token=admin).json["booking"]["id"] == 1
-
-
-def test_addresses_that_are_not_ours_take_no_memory(standing):
-    client, _ = standing
-    before = client.client.application.find_route.cache_info().currsize
-    for number in range(300):
-        assert client.get(f"/nowhere/{number}").status_code == 404
-        assert client.call("PATCH", f"/api/booking/{number}").status_code == 405
-    assert client.client.application.find_route.cache_info().currsize == before
 
 
 @pytest.mark.parametrize("path", ["//api//booking", "//api//booking/", "///api//booking/1", "//nowhere"])
