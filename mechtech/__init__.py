@@ -1,16 +1,16 @@
 """MechTECH: on-road vehicle assistance. create_app() lays out the way of a request."""
 
 import logging
-import sqlite3
 from pathlib import Path
 
-from mechtech import commands, encoding, settings
+from mechtech import commands, settings
 from mechtech.accounts import repository as accounts
 from mechtech.accounts.routes import auth
 from mechtech.bookings.routes import booking
 from mechtech.contact.routes import contact
 from mechtech.database import Database
 from mechtech.database.original import adopt
+from mechtech.errors import Unavailable
 from mechtech.health import health
 from mechtech.mechanics.routes import mechanics
 from mechtech.passwords import Hasher
@@ -41,7 +41,8 @@ def create_app(config: settings.Settings | None = None) -> App:
     for blueprint in (health, auth, booking, contact, mechanics, errors):
         app.register_blueprint(blueprint)
 
-    encoding.init_app(app)
+    app.json.sort_keys = False  # rows keep the order of their columns
+    app.json.compact = True
     commands.init_app(app)
     _make_tables(app.extensions["mechtech.db"])
     return app
@@ -51,5 +52,5 @@ def _make_tables(db: Database) -> None:
     """A database that is not well yet stops nothing: the first request after it is will make them."""
     try:
         db.make()
-    except sqlite3.Error as error:
-        logging.getLogger("mechtech").error("cannot make the tables yet: %s", error)
+    except Unavailable as error:
+        logging.getLogger("mechtech").error("cannot make the tables yet: %s", error.__cause__ or error)

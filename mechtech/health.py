@@ -1,13 +1,13 @@
 """/health and /: for whoever watches the service, and whoever meets it with curl."""
 
 import re
-import sqlite3
 
 from flask import Blueprint, current_app
 
 from mechtech.database import get_db
+from mechtech.errors import Unavailable
 from mechtech.version import VERSION
-from mechtech.web.error_handlers import database_failed
+from mechtech.web.error_handlers import unavailable
 
 health = Blueprint("health", __name__)
 
@@ -16,8 +16,8 @@ health = Blueprint("health", __name__)
 def show_health():
     try:
         get_db().check()
-    except sqlite3.Error as error:
-        body, _, headers = database_failed(error)
+    except Unavailable as error:
+        body, _, headers = unavailable(error)
         return {**body, "status": "ERROR", "version": VERSION, "database": "error"}, 503, headers
     return {"status": "OK", "message": "MechTECH is running.", "version": VERSION, "database": "ok"}
 

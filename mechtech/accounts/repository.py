@@ -1,7 +1,7 @@
 """Accounts."""
 
 from mechtech import clock
-from mechtech.database import get_db, refusing_duplicates
+from mechtech.database import Duplicate, get_db
 from mechtech.errors import Invalid, Unauthorized
 
 COLUMNS = "id, name, email, phone, role, created_at, updated_at, tokens_valid_from"
@@ -15,9 +15,9 @@ def find(user_id: int) -> dict | None:
         f"""
         SELECT {COLUMNS}
         FROM users
-        WHERE id = ?
+        WHERE id = :id
         """,
-        (user_id,),
+        {"id": user_id},
     )
 
 
@@ -40,15 +40,15 @@ def find_login(email: str) -> dict | None:
         f"""
         SELECT {COLUMNS}, password
         FROM users
-        WHERE email = ?
+        WHERE email = :email
         """,
-        (email,),
+        {"email": email},
     )
 
 
 def create(*, name: str, email: str, phone: str | None, password: str, role: str = "customer") -> dict:
     """The new user as find() has it; password: the hash. Raises Invalid if the address is taken, in whatever case."""
-    with refusing_duplicates(TAKEN):
+    try:
         return get_db().write(
             f"""
             INSERT INTO users (name, email, phone, password, role, created_at, updated_at)
@@ -64,6 +64,8 @@ def create(*, name: str, email: str, phone: str | None, password: str, role: str
                 "now": clock.text(clock.now()),
             },
         )[0]
+    except Duplicate:
+        raise Invalid(fields=TAKEN) from None
 
 
 def update(user_id: int, changes: dict, password: str | None = None, instead_of: str | None = None) -> dict:
@@ -106,8 +108,8 @@ def make_admin(user_id: int) -> None:
     get_db().write(
         """
         UPDATE users
-        SET role = 'admin', updated_at = ?
-        WHERE id = ?
+        SET role = 'admin', updated_at = :now
+        WHERE id = :id
         """,
-        (clock.text(clock.now()), user_id),
+        {"id": user_id, "now": clock.text(clock.now())},
     )

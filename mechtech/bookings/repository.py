@@ -1,12 +1,9 @@
 """Bookings, what became of them, and the services they ended in."""
 
-import sqlite3
-
 from mechtech import clock
-from mechtech.accounts import repository as accounts
 from mechtech.bookings import rules
-from mechtech.database import get_db, rows
-from mechtech.database.page import PLACE, json_row, page
+from mechtech.database import Database, Transaction, get_db
+from mechtech.database.page import page
 from mechtech.errors import Conflict, Invalid, NotFound
 from mechtech.mechanics.repository import COUNT_ACTIVE
 from mechtech.web import idempotency
@@ -14,103 +11,86 @@ from mechtech.web.idempotency import Retry
 
 COLUMNS = """
     id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
-    latitude, longitude, status, mechanic_id, created_at, updated_at"""
-REFERENCE = "printf('BK%06d', id)"
-JSON_ROW = json_row(COLUMNS, **PLACE, reference=REFERENCE)
-
-INSERT = """
-    WITH booking (
-        user_id, token_issued, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type,
-        description, location, latitude, longitude, now
-    ) AS (
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    )
-    INSERT INTO bookings (
-        user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
-        latitude, longitude, created_at, updated_at
-    )
-    SELECT
-        CASE WHEN user_id IS NOT NULL THEN IFNULL(
-            (SELECT id FROM users WHERE id = user_id AND tokens_valid_from <= token_issued),
-            'nobody'  -- no number, so the table refuses it
-        ) END,
-        name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description, location,
-        latitude, longitude, now, now
-    FROM booking"""
+    latitude, longitude, status, mechanic_id, created_at, updated_at, printf('BK%06d', id) AS reference"""
 
 
-def create(booking: dict, retry: Retry, token_issued: float | None) -> tuple[dict, bool]:
-    """id and created_at of the booking that this made, or that an earlier try made; was it an earlier one?
-
-    token_issued: of the user's token, seconds since 1970. Raises Unauthorized if it is not valid any more.
-    """
+def create(booking: dict, retry: Retry) -> tuple[dict, bool]:
+    """id and created_at of the booking that this request made, and whether an earlier try made it."""
     now = clock.text(clock.now())
-    row = (
-        retry.user_id,
-        token_issued,
-        booking["name"],
-        booking["email"],
-        booking["phone"],
-        booking["vehicle_type"],
-        booking["vehicle_brand"],
-        booking["vehicle_model"],
-        booking["service_type"],
-        booking["description"],
-        booking["location"],
-        booking["latitude"],
-        booking["longitude"],
-        now,
-    )
 
-    def create_once(tx):
-        earlier = idempotency.recall(tx, "booking", retry)
-        if earlier is not None:
-            return rows(tx.execute("SELECT id, created_at FROM bookings WHERE id = ?", (earlier,)))[0], True
-        made = {"id": tx.execute(INSERT, row).lastrowid, "created_at": now}
-        idempotency.remember(tx, "booking", retry, made["id"])
-        return made, False
+    def create_once(tx: Transaction) -> tuple[dict, bool]:
+        def insert() -> int:
+            made = tx.write(
+                """
+                INSERT INTO bookings (
+                    user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
+                    location, latitude, longitude, created_at, updated_at
+                )
+                VALUES (
+                    :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
+                    :description, :location, :latitude, :longitude, :now, :now
+                )
+                RETURNING id
+                """,
+                {**booking, "user_id": retry.user_id, "now": now},
+            )
+            return made[0]["id"]
 
-    try:
-        if retry.key is None:
-            return {"id": get_db().insert(INSERT, row), "created_at": now}, False
-        accounts.check_token(retry.user_id, token_issued)  # before anything comes back for the key
-        return get_db().transaction(create_once)
-    except sqlite3.IntegrityError:
-        accounts.check_token(retry.user_id, token_issued)
-        raise
+        booking_id, earlier = idempotency.once(tx, "booking", retry, insert)
+        if not earlier:
+            return {"id": booking_id, "created_at": now}, False
+        return tx.one("SELECT id, created_at FROM bookings WHERE id = :id", {"id": booking_id}), True
+
+    return get_db().transaction(create_once)
 
 
-def list_page(user_id: int | None, status: str | None, before: int | None, limit: int):
+def list_page(
+    user_id: int | None, status: str | None, before: int | None, limit: int
+) -> tuple[list[dict], int, int | None]:
     """A page of one user's bookings; without a user, of everyone's."""
-    return page(JSON_ROW, "bookings", {"user_id": user_id, "status": status}, before, limit)
+    return page(COLUMNS, "bookings", {"user_id": user_id, "status": status}, before, limit)
 
 
 def find(booking_id: int) -> dict:
     """Raises NotFound."""
-    booking = get_db().one(
+    return _found(get_db(), booking_id)
+
+
+def find_with_its_service_and_history(booking_id: int) -> dict:
+    """The booking, with `service` and `history`, all read from one state of the database. Raises NotFound."""
+
+    def read(tx: Transaction) -> dict:
+        booking = _found(tx, booking_id)
+        return {**booking, "service": _service(tx, booking_id), "history": _history(tx, booking)}
+
+    return get_db().snapshot(read)
+
+
+def _found(tx: Transaction | Database, booking_id: int) -> dict:
+    booking = tx.one(
         f"""
-        SELECT {COLUMNS}, {REFERENCE} AS reference
+        SELECT {COLUMNS}
         FROM bookings
-        WHERE id = ?
+        WHERE id = :id
         """,
-        (booking_id,),
+        {"id": booking_id},
     )
     if booking is None:
         raise NotFound
     return booking
 
 
-def find_service(booking_id: int) -> dict | None:
+def _service(tx: Transaction, booking_id: int) -> dict | None:
     """What the booking ended in; mechanic: None if it had none."""
-    service = get_db().one(
+    service = tx.one(
         """
         SELECT service_date, cost, rating, review, mechanic_id, (
             SELECT name FROM mechanics WHERE id = mechanic_id
         ) AS mechanic_name
         FROM service_history
-        WHERE booking_id = ?
+        WHERE booking_id = :id
         """,
-        (booking_id,),
+        {"id": booking_id},
     )
     if service is None:
         return None
@@ -118,16 +98,16 @@ def find_service(booking_id: int) -> dict | None:
     return {**service, "mechanic": mechanic if mechanic["id"] else None}
 
 
-def find_history(booking: dict) -> list[dict]:
+def _history(tx: Transaction, booking: dict) -> list[dict]:
     """Every status it had, oldest first. The first is in booking_history, or else the booking's own row tells it."""
-    stored = get_db().all(
+    stored = tx.all(
         """
         SELECT status, at, actor AS "by"
         FROM booking_history
-        WHERE booking_id = ?
+        WHERE booking_id = :id
         ORDER BY step
         """,
-        (booking["id"],),
+        {"id": booking["id"]},
     )
     if stored and stored[0]["status"] == "pending":
         return stored
@@ -141,7 +121,7 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
     not work.
     """
 
-    def change(tx):
+    def change(tx: Transaction) -> str:
         before = _state(tx, booking_id)
         status, mechanic_id = before["status"], before["mechanic_id"]
         if "status" in changes:
@@ -152,33 +132,33 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
             _check_verified(tx, mechanic_id)
         status = changes.get("status", status)
         if rules.takes_slot(before, status, mechanic_id):
-            (active,) = tx.execute(COUNT_ACTIVE, (mechanic_id,)).fetchone()
+            active = tx.one(COUNT_ACTIVE, {"mechanic_id": mechanic_id})["active"]
             rules.check_capacity(active, capacity)
         now = clock.text(clock.now())
-        tx.execute(
+        tx.write(
             """
             UPDATE bookings
-            SET status = ?, mechanic_id = ?, updated_at = ?
-            WHERE id = ?
+            SET status = :status, mechanic_id = :mechanic_id, updated_at = :now
+            WHERE id = :id
             """,
-            (status, mechanic_id, now, booking_id),
+            {"status": status, "mechanic_id": mechanic_id, "now": now, "id": booking_id},
         )
         if "status" in changes:
             _add_step(tx, booking_id, status, now, actor)
         if status == "completed":
-            tx.execute(
+            tx.write(
                 """
                 INSERT INTO service_history (booking_id, mechanic_id, user_id, service_date, cost, created_at)
-                VALUES (?, ?, ?, ?, ?, ?)
+                VALUES (:booking_id, :mechanic_id, :user_id, :service_date, :cost, :now)
                 """,
-                (
-                    booking_id,
-                    mechanic_id,
-                    before["user_id"],
-                    changes.get("service_date") or now,
-                    changes.get("cost"),
-                    now,
-                ),
+                {
+                    "booking_id": booking_id,
+                    "mechanic_id": mechanic_id,
+                    "user_id": before["user_id"],
+                    "service_date": changes.get("service_date") or now,
+                    "cost": changes.get("cost"),
+                    "now": now,
+                },
             )
         return status
 
@@ -188,56 +168,61 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
 def review(booking_id: int, rating: int, text: str | None) -> None:
     """The one review of a completed booking, and its mechanic's new mean; raises Conflict."""
 
-    def review_once(tx):
-        reviewed = tx.execute(
+    def review_once(tx: Transaction) -> None:
+        reviewed = tx.write(
             """
             UPDATE service_history
-            SET rating = ?, review = ?
-            WHERE booking_id = ? AND rating IS NULL
+            SET rating = :rating, review = :review
+            WHERE booking_id = :booking_id AND rating IS NULL
             RETURNING mechanic_id
             """,
-            (rating, text, booking_id),
-        ).fetchall()
+            {"rating": rating, "review": text, "booking_id": booking_id},
+        )
         if not reviewed:
             raise Conflict("Only a completed booking can be reviewed, and only once.")
-        ((mechanic_id,),) = reviewed
+        mechanic_id = reviewed[0]["mechanic_id"]
         if mechanic_id is None:
             return
-        total, count = tx.execute(
+        reviews = tx.one(
             """
-            SELECT SUM(rating), COUNT(*)
+            SELECT SUM(rating) AS total, COUNT(*) AS number
             FROM service_history
-            WHERE mechanic_id = ? AND rating IS NOT NULL
+            WHERE mechanic_id = :mechanic_id AND rating IS NOT NULL
             """,
-            (mechanic_id,),
-        ).fetchone()
-        tx.execute(
+            {"mechanic_id": mechanic_id},
+        )
+        tx.write(
             """
             UPDATE mechanics
-            SET rating = ?, updated_at = ?
-            WHERE id = ?
+            SET rating = :rating, updated_at = :now
+            WHERE id = :mechanic_id
             """,
-            (rules.mean_rating(total, count), clock.text(clock.now()), mechanic_id),
+            {
+                "rating": rules.mean_rating(reviews["total"], reviews["number"]),
+                "now": clock.text(clock.now()),
+                "mechanic_id": mechanic_id,
+            },
         )
 
     get_db().transaction(review_once)
 
 
-def _state(tx: sqlite3.Connection, booking_id: int) -> dict:
-    found = rows(tx.execute("SELECT status, mechanic_id, user_id FROM bookings WHERE id = ?", (booking_id,)))
-    if not found:
+def _state(tx: Transaction, booking_id: int) -> dict:
+    found = tx.one("SELECT status, mechanic_id, user_id FROM bookings WHERE id = :id", {"id": booking_id})
+    if found is None:
         raise NotFound
-    return found[0]
+    return found
 
 
-def _check_verified(tx: sqlite3.Connection, mechanic_id: int | None) -> None:
-    verified = tx.execute("SELECT 1 FROM mechanics WHERE id = ? AND verified = 1", (mechanic_id,)).fetchone()
-    if mechanic_id is not None and verified is None:
+def _check_verified(tx: Transaction, mechanic_id: int | None) -> None:
+    if mechanic_id is None:
+        return
+    if tx.one("SELECT 1 FROM mechanics WHERE id = :id AND verified = 1", {"id": mechanic_id}) is None:
         raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
 
 
-def _add_step(tx: sqlite3.Connection, booking_id: int, status: str, at: str, actor: str) -> None:
-    tx.execute(
+def _add_step(tx: Transaction, booking_id: int, status: str, at: str, actor: str) -> None:
+    tx.write(
         """
         INSERT INTO booking_history (booking_id, step, status, at, actor)
         SELECT :booking_id, COUNT(*) + 1, :status, :at, :actor

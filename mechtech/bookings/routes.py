@@ -7,7 +7,7 @@ from mechtech.bookings import repository, rules
 from mechtech.bookings.schemas import Booking, BookingQuery, BookingUpdate, Review
 from mechtech.errors import NotFound
 from mechtech.web import tokens
-from mechtech.web.authentication import anyone_checked_later, owner, user
+from mechtech.web.authentication import anyone, owner, user
 from mechtech.web.body import asks, take_retry, takes
 
 booking = Blueprint("booking", __name__, url_prefix="/api/booking")
@@ -15,9 +15,9 @@ booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 
 @booking.post("")
 @takes(Booking)
-@anyone_checked_later
+@anyone
 def create(fields, caller):
-    made, replayed = repository.create(fields, take_retry(fields, caller.user_id), caller.token_issued)
+    made, replayed = repository.create(fields, take_retry(fields, caller.user_id))
     answer = {
         "message": "Your booking is received.",
         "id": rules.reference(made["id"]),
@@ -41,16 +41,14 @@ def list_page(query, caller):
 @booking.get("/<booking_id:id>")
 @owner
 def show(id, caller):
-    found = _opened(id, caller)
-    service, history = repository.find_service(id), repository.find_history(found)
-    return {"booking": {**found, "service": service, "history": history}}
+    return {"booking": _opened(repository.find_with_its_service_and_history(id), caller)}
 
 
 @booking.put("/<booking_id:id>")
 @takes(BookingUpdate)
 @owner
 def update(id, fields, caller):
-    _opened(id, caller)
+    _opened(repository.find(id), caller)
     rules.check_update_allowed(fields, rules.actor(caller.user))
     return _update(id, fields, caller, "The booking is updated.")
 
@@ -58,7 +56,7 @@ def update(id, fields, caller):
 @booking.delete("/<booking_id:id>")
 @owner
 def cancel(id, caller):
-    _opened(id, caller)
+    _opened(repository.find(id), caller)
     return _update(id, {"status": "cancelled"}, caller, "The booking is cancelled.")
 
 
@@ -66,14 +64,13 @@ def cancel(id, caller):
 @takes(Review)
 @owner
 def review(id, fields, caller):
-    rules.check_review_allowed(_opened(id, caller), caller.user)
+    rules.check_review_allowed(_opened(repository.find(id), caller), caller.user)
     repository.review(id, fields["rating"], fields["review"])
     return {"message": "Thank you for your review.", "rating": fields["rating"]}, 201
 
 
-def _opened(id, caller) -> dict:
+def _opened(found: dict, caller) -> dict:
     """The booking, if it opens for the caller; else NotFound, as for one that does not exist."""
-    found = repository.find(id)
     if not rules.opens(found, caller.user, caller.booking_id):
         raise NotFound
     return found

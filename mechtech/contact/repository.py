@@ -1,8 +1,8 @@
 """Messages of the contact form."""
 
 from mechtech import clock
-from mechtech.database import get_db
-from mechtech.database.page import json_row, page
+from mechtech.database import Transaction, get_db
+from mechtech.database.page import page
 from mechtech.errors import NotFound
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
@@ -10,31 +10,30 @@ from mechtech.web.idempotency import Retry
 COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
 
 
-INSERT = """
-    INSERT INTO contact_messages (fullName, email, message, created_at, updated_at)
-    VALUES (?, ?, ?, ?, ?)"""
-
-
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
-    """The id of the message that this made, or that an earlier try made; was it an earlier one?"""
+    """The id of the message that this request made, and whether an earlier try made it."""
     now = clock.text(clock.now())
-    row = message["full_name"], message["email"], message["message"], now, now
-    if retry.key is None:
-        return get_db().insert(INSERT, row), False
 
-    def create_once(tx):
-        earlier = idempotency.recall(tx, "contact", retry)
-        if earlier is not None:
-            return earlier, True
-        message_id = tx.execute(INSERT, row).lastrowid
-        idempotency.remember(tx, "contact", retry, message_id)
-        return message_id, False
+    def create_once(tx: Transaction) -> tuple[int, bool]:
+        def insert() -> int:
+            made = tx.write(
+                """
+                INSERT INTO contact_messages (fullName, email, message, created_at, updated_at)
+                VALUES (:full_name, :email, :message, :now, :now)
+                RETURNING id
+                """,
+                {**message, "now": now},
+            )
+            return made[0]["id"]
+
+        return idempotency.once(tx, "contact", retry, insert)
 
     return get_db().transaction(create_once)
 
 
-def list_page(status: str | None, before: int | None, limit: int):
-    return page(json_row(COLUMNS), "contact_messages", {"status": status}, before, limit)
+def list_page(status: str | None, before: int | None, limit: int) -> tuple[list[dict], int, int | None]:
+    """A page of messages, how many match, and the cursor of the next page."""
+    return page(COLUMNS, "contact_messages", {"status": status}, before, limit)
 
 
 def find(message_id: int) -> dict:
@@ -43,9 +42,9 @@ def find(message_id: int) -> dict:
         f"""
         SELECT {COLUMNS}
         FROM contact_messages
-        WHERE id = ?
+        WHERE id = :id
         """,
-        (message_id,),
+        {"id": message_id},
     )
     if message is None:
         raise NotFound
@@ -57,11 +56,11 @@ def mark_read(message_id: int) -> None:
     changed = get_db().write(
         """
         UPDATE contact_messages
-        SET status = 'read', updated_at = ?
-        WHERE id = ?
+        SET status = 'read', updated_at = :now
+        WHERE id = :id
         RETURNING id
         """,
-        (clock.text(clock.now()), message_id),
+        {"id": message_id, "now": clock.text(clock.now())},
     )
     if not changed:
         raise NotFound
@@ -72,10 +71,10 @@ def delete(message_id: int) -> None:
     deleted = get_db().write(
         """
         DELETE FROM contact_messages
-        WHERE id = ?
+        WHERE id = :id
         RETURNING id
         """,
-        (message_id,),
+        {"id": message_id},
     )
     if not deleted:
         raise NotFound

@@ -1,26 +1,73 @@
-"""The connections to SQLite, which database_file.py opens, and what runs on them; writer.py has the one that writes.
+"""The database: reads, writes, transactions and snapshots in raw SQL, with rows as dicts.
 
-A Database belongs to one process. Its connections are opened after the fork, at first use, and kept: a few that read,
-one that writes. A thread has one to itself while its statements run, never while it waits for a client.
+A Database belongs to one process. Its connections are opened at first use, after the fork, and kept: a few that read,
+and the one of the writer thread.
 """
 
 import sqlite3
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 from flask import current_app
 
-from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, failure
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, failure, run_script
 from mechtech.database.writer import Writer
-from mechtech.errors import Invalid
+from mechtech.errors import Unavailable
 
-READERS = 4  # connections; of fewer, some requests wait long for one, and more would only keep pages of their own
-ANSWERS_AT_MOST = 64  # rows that a reader keeps in mind
-SHORT = 64 * 1024  # characters or bytes: no longer ones
+Result = TypeVar("Result")
+
+READERS = 4  # connections; more would only keep page caches of their own
+PROOF_SECONDS = 1.0  # how long check() relies on the last write that it made
+# sqlite3's codes for a statement that is wrong, which is a mistake of ours. Whatever else the database reports is its
+# own state: locked, full, read-only, damaged or gone.
+OUR_MISTAKES = (
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_MISUSE,
+    sqlite3.SQLITE_RANGE,
+)
+
+
+class Duplicate(Exception):
+    """A row that breaks a UNIQUE constraint. constraint: its table and columns, such as "users.email"."""
+
+    def __init__(self, constraint: str):
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
+class Transaction:
+    """What the work of a transaction or a snapshot reads and writes with."""
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+
+    def one(self, sql: str, params: Mapping = {}) -> dict | None:
+        """The first row, or None."""
+        rows = self.all(sql, params)
+        return rows[0] if rows else None
+
+    def all(self, sql: str, params: Mapping = {}) -> list[dict]:
+        """Every row."""
+        cursor = self._connection.execute(sql, params)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row)) for row in cursor.fetchall()]
+
+    def write(self, sql: str, params: Mapping = {}) -> list[dict]:
+        """Run a statement that writes; the rows that it returns."""
+        return self.all(sql, params)
+
+    def script(self, script: str) -> None:
+        """Run the statements of a script, such as seed.sql."""
+        run_script(self._connection, script)
 
 
 class Database:
-    """One SQLite file with its tables. Rows come out as dicts; errors are sqlite3's own.
+    """One SQLite file with its tables. Every method may raise Unavailable, and those that write Duplicate.
 
     adopt: called with a connection, in a transaction, and with what makes the tables, for a file that is not ours yet.
     """
@@ -28,95 +75,89 @@ class Database:
     def __init__(self, path: str, schema: str, adopt=lambda tx, make_tables: make_tables()):
         self.path = path
         self._file = DatabaseFile(path, schema, adopt)
-        self._readers = SimpleQueue()
+        self._readers: SimpleQueue[Connection | None] = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)
         self._writer = Writer(self._file)
-        self.make = self._file.make
-        self.check = self._writer.check
+        self._proved = 0.0
 
-    def one(self, sql: str, params=()) -> dict | None:
-        """The first row of a reading statement, which may depend on nothing but the database and its parameters.
+    def make(self) -> None:
+        """Make the tables that are missing."""
+        with _translated_errors():
+            self._file.make()
 
-        Read once for as long as nothing is committed by anybody: SQLite tells, from what its own page cache relies on.
-        """
-        key = sql, *(params.items() if isinstance(params, dict) else params)
-        connection = self._take_reader()
-        try:
-            (version,) = connection.execute("PRAGMA data_version").fetchone()
-            if version != connection.version:
-                connection.version, connection.answers = version, {}
-            found = connection.answers.get(key)
-            if found is None:
-                with closing(connection.execute(sql, params)) as cursor:
-                    found = [column[0] for column in cursor.description], cursor.fetchall()[:1]
-                if len(connection.answers) < ANSWERS_AT_MOST and _are_short(found[1]):
-                    connection.answers[key] = found
-        except sqlite3.Error as error:
-            connection.doubt(error)
-            raise
-        finally:
-            self._readers.put(connection)
-        names, row = found
-        return dict(zip(names, *row)) if row else None
+    def one(self, sql: str, params: Mapping = {}) -> dict | None:
+        """The first row of a reading statement, or None."""
+        with self._reader() as connection:
+            return Transaction(connection).one(sql, params)
 
-    def all(self, sql: str, params=()) -> list[dict]:
+    def all(self, sql: str, params: Mapping = {}) -> list[dict]:
         """Every row of a reading statement."""
-        connection = self._take_reader()
-        try:
-            return rows(connection.execute(sql, params))
-        except sqlite3.Error as error:
-            connection.doubt(error)
-            raise
-        finally:
-            self._readers.put(connection)
+        with self._reader() as connection:
+            return Transaction(connection).all(sql, params)
 
-    def write(self, sql: str, params=()) -> list[dict]:
-        """One atomic statement, and the rows it returns."""
-        return self._writer.run(lambda connection: rows(connection.execute(sql, params)), in_steps=False)
+    def snapshot(self, work: Callable[[Transaction], Result]) -> Result:
+        """What work(tx) returns; all that it reads belongs to one state of the database."""
+        with self._reader() as connection:
+            connection.execute("BEGIN")
+            try:
+                return work(Transaction(connection))
+            finally:
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
 
-    def insert(self, sql: str, row: tuple) -> int:
-        """The id of the row. sql: an INSERT of VALUES (?, ?), which stands for as many rows as wait to be inserted."""
-        return self._writer.run(lambda tx: tx.execute(sql, row).lastrowid, in_steps=False, insert=sql, row=row)
+    def write(self, sql: str, params: Mapping = {}) -> list[dict]:
+        """One statement that writes, and the rows that it returns."""
+        return self.transaction(lambda tx: tx.write(sql, params))
 
-    def transaction(self, work):
-        """What work(connection) returns. What it reads stays true until what it writes is committed, all or nothing.
+    def transaction(self, work: Callable[[Transaction], Result]) -> Result:
+        """What work(tx) returns, once all that it wrote is committed; if it raises, nothing of it is.
 
-        Another thread may run it: it must not ask for the request.
+        It runs in another thread, where there is no request.
         """
-        return self._writer.run(work, in_steps=True)
+        with _translated_errors():
+            return self._writer.run(lambda connection: work(Transaction(connection)))
 
-    def _take_reader(self) -> Connection:
-        try:
-            connection = self._readers.get(timeout=BUSY_SECONDS)
-        except Empty:
-            raise failure(sqlite3.SQLITE_BUSY, "the other requests of this process keep the database busy") from None
-        try:
-            return self._file.current(connection)
-        except BaseException:
-            self._readers.put(connection)
-            raise
+    def check(self) -> None:
+        """Raise Unavailable if a write would: the file cannot be opened, is locked, or its disk takes no write."""
+        if time.monotonic() - self._proved > PROOF_SECONDS:
+            self.write("PRAGMA application_id = 0")  # it is 0 already, yet it is written
+            self._proved = time.monotonic()
+        else:
+            self.transaction(lambda tx: None)  # takes the lock that a write needs
 
-
-def _are_short(found: list[tuple]) -> bool:
-    return all(len(value) < SHORT for row in found for value in row if isinstance(value, (str, bytes)))
-
-
-def rows(cursor: sqlite3.Cursor) -> list[dict]:
-    with closing(cursor):  # one that is not read to its end would keep the transaction open
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row)) for row in cursor]
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """A reading connection, for as long as the block lasts."""
+        with _translated_errors():
+            try:
+                connection = self._readers.get(timeout=BUSY_SECONDS)
+            except Empty:
+                text = "the other requests of this process keep the database busy"
+                raise failure(sqlite3.SQLITE_BUSY, text) from None
+            try:
+                connection = self._file.current(connection)
+                yield connection
+            except sqlite3.Error as error:
+                if connection is not None:
+                    connection.doubt(error)
+                raise
+            finally:
+                self._readers.put(connection)
 
 
 @contextmanager
-def refusing_duplicates(fields: dict[str, str]):
-    """Turns a UNIQUE that is broken within into Invalid with these fields."""
+def _translated_errors() -> Iterator[None]:
+    """sqlite3's errors as Duplicate and Unavailable. A statement that is wrong stays an error of sqlite3's."""
     try:
         yield
-    except sqlite3.IntegrityError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY):
+            raise Duplicate(str(error).rpartition(": ")[2]) from None
+        if code is None or code & 0xFF in OUR_MISTAKES:
             raise
-        raise Invalid(fields=fields) from None
+        raise Unavailable(retry_after=1) from error
 
 
 def get_db() -> Database:

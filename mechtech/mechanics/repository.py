@@ -3,21 +3,18 @@
 from math import asin, cos, degrees, radians, sin, sqrt
 
 from mechtech import clock
-from mechtech.database import get_db, refusing_duplicates, rows
-from mechtech.database.page import PLACE, json_row
-from mechtech.encoding import JSONText
-from mechtech.errors import NotFound
+from mechtech.database import Duplicate, Transaction, get_db
+from mechtech.errors import Invalid, NotFound
 
 EARTH_KM = 6371.0
 TAKEN = {"email": "There is a mechanic with this address already."}
 COLUMNS = """
     id, name, email, phone, latitude, longitude, rating, experience_years, specializations, verified, created_at,
     updated_at"""
-JSON_ROW = json_row(COLUMNS, **PLACE)
 COUNT_ACTIVE = """
     SELECT COUNT(*) AS active
     FROM bookings
-    WHERE mechanic_id = ? AND status IN ('confirmed', 'in-progress')"""
+    WHERE mechanic_id = :mechanic_id AND status IN ('confirmed', 'in-progress')"""
 SPECIALIZED = "AND instr(casefold(specializations), :specialization)"
 FREE = """AND :capacity > (
     SELECT COUNT(*)
@@ -26,27 +23,27 @@ FREE = """AND :capacity > (
 )"""
 
 
-def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[JSONText, int]:
+def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[list[dict], int]:
     """The best rated, then most experienced, and how many match. capacity: only those with a free slot."""
     matching = _matching(specialization, capacity)
     params = {"specialization": specialization.casefold(), "capacity": capacity, "limit": limit}
-    found = get_db().one(
-        f"""
-        SELECT json_group_array({JSON_ROW}) AS rows, COUNT(*) AS count
-        FROM (
-            SELECT *
+
+    def read(tx: Transaction) -> tuple[list[dict], int]:
+        best = tx.all(
+            f"""
+            SELECT {COLUMNS}
             FROM mechanics
             WHERE {matching}
             ORDER BY rating DESC, experience_years DESC, id
             LIMIT :limit
+            """,
+            params,
         )
-        """,
-        params,
-    )
-    if found["count"] < limit:
-        return JSONText(found["rows"]), found["count"]
-    counted = get_db().one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {matching}", params)
-    return JSONText(found["rows"]), counted["total"]
+        if len(best) < limit:
+            return best, len(best)
+        return best, tx.one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {matching}", params)["total"]
+
+    return get_db().snapshot(read)
 
 
 def list_near(
@@ -81,9 +78,9 @@ def find(mechanic_id: int) -> dict:
         f"""
         SELECT {COLUMNS}
         FROM mechanics
-        WHERE id = ?
+        WHERE id = :mechanic_id
         """,
-        (mechanic_id,),
+        {"mechanic_id": mechanic_id},
     )
     if mechanic is None:
         raise NotFound
@@ -97,23 +94,23 @@ def find_recent_services(mechanic_id: int) -> list[dict]:
         SELECT service.id, service_date, cost, rating, review, service_type, vehicle_type
         FROM service_history AS service
         JOIN bookings ON bookings.id = service.booking_id
-        WHERE service.mechanic_id = ?
+        WHERE service.mechanic_id = :mechanic_id
         ORDER BY service_date DESC, service.id DESC
         LIMIT 10
         """,
-        (mechanic_id,),
+        {"mechanic_id": mechanic_id},
     )
 
 
 def count_active(mechanic_id: int) -> int:
     """The bookings that take a slot."""
-    return get_db().one(COUNT_ACTIVE, (mechanic_id,))["active"]
+    return get_db().one(COUNT_ACTIVE, {"mechanic_id": mechanic_id})["active"]
 
 
 def create(mechanic: dict) -> dict:
-    """Raises Invalid if the address is taken, in whatever case."""
-    with refusing_duplicates(TAKEN):
-        return get_db().write(
+    """The new mechanic. Raises Invalid if the address is taken, in whatever case."""
+    try:
+        made = get_db().write(
             f"""
             INSERT INTO mechanics (
                 name, email, phone, latitude, longitude, experience_years, specializations, verified, created_at,
@@ -125,17 +122,20 @@ def create(mechanic: dict) -> dict:
             RETURNING {COLUMNS}
             """,
             {**mechanic, "now": clock.text(clock.now())},
-        )[0]
+        )
+    except Duplicate:
+        raise Invalid(fields=TAKEN) from None
+    return made[0]
 
 
 def update(mechanic_id: int, changes: dict) -> dict:
-    """Raises NotFound, and Invalid if the address is taken."""
+    """The mechanic after the changes. Raises NotFound, and Invalid if the address is taken."""
 
-    def change(tx):
-        before = rows(tx.execute(f"SELECT {COLUMNS} FROM mechanics WHERE id = ?", (mechanic_id,)))
-        if not before:
+    def change(tx: Transaction) -> dict:
+        before = tx.one(f"SELECT {COLUMNS} FROM mechanics WHERE id = :mechanic_id", {"mechanic_id": mechanic_id})
+        if before is None:
             raise NotFound
-        updated = tx.execute(
+        updated = tx.write(
             f"""
             UPDATE mechanics
             SET name = :name, email = :email, phone = :phone, latitude = :latitude, longitude = :longitude,
@@ -144,12 +144,14 @@ def update(mechanic_id: int, changes: dict) -> dict:
             WHERE id = :id
             RETURNING {COLUMNS}
             """,
-            {**before[0], **changes, "now": clock.text(clock.now())},
+            {**before, **changes, "now": clock.text(clock.now())},
         )
-        return rows(updated)[0]
+        return updated[0]
 
-    with refusing_duplicates(TAKEN):
+    try:
         return get_db().transaction(change)
+    except Duplicate:
+        raise Invalid(fields=TAKEN) from None
 
 
 def _matching(specialization: str, capacity: int | None) -> str:

@@ -37,13 +37,8 @@ NOBODY = Caller({})
 
 
 def anyone(view):
-    """A token that is sent must be good all the same."""
+    """A token that is sent must be good all the same: nobody's booking silently becomes a guest's."""
     return _for(view, "anyone", lambda caller: None)
-
-
-def anyone_checked_later(view):
-    """The same, but whether the token is still valid is for the view to check: its INSERT does, which saves a read."""
-    return _for(view, "anyone", lambda caller: None, later=True)
 
 
 def user(view):
@@ -59,14 +54,14 @@ def owner(view):
     return _for(view, "owner", _require_token)
 
 
-def _for(view, who, check, later=False):
-    """later: the user is not looked up here."""
+def _for(view, who, check):
+    """who: the contract's word for it, which the index shows."""
 
     @wraps(view)
     def checked(*args, **kwargs):
         environ = request.environ
         caller = _caller(environ)
-        if later or caller.user is not None:
+        if caller.user is not None:
             environ["mechtech.user_id"] = caller.user_id or "-"  # for the log
         check(caller)
         return view(*args, caller=caller, **kwargs)

@@ -1,7 +1,6 @@
 """Every error becomes the contract's answer here, whatever raised it."""
 
 import logging
-import sqlite3
 
 from flask import Blueprint, request
 from limits.errors import StorageError
@@ -12,16 +11,6 @@ from mechtech.errors import InvalidJSON, NotAllowed, NotFound, Refusal, ServerEr
 log = logging.getLogger("mechtech")
 
 OF_ROUTING = {404: NotFound, 405: NotAllowed}
-
-# sqlite3's codes for a statement that is wrong: our mistake, so a 500. Whatever else the database reports is its own
-# state (locked, full, read-only, damaged, gone), and a 503.
-OUR_MISTAKES = (
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_MISUSE,
-    sqlite3.SQLITE_RANGE,
-)
 
 errors = Blueprint("errors", __name__)
 
@@ -47,16 +36,20 @@ def refused_by_routing(error: HTTPException):
     return body, status, headers
 
 
-@errors.app_errorhandler(sqlite3.Error)
-@errors.app_errorhandler(StorageError)
-def database_failed(error: Exception):
-    """The database or the limiter's storage: 503 for its state, 500 for a mistake of ours."""
-    cause = error.__cause__ or error
-    code = getattr(cause, "sqlite_errorcode", None)
-    if isinstance(cause, sqlite3.Error) and (code is None or code & 0xFF in OUR_MISTAKES):
-        return unforeseen(error)
+@errors.app_errorhandler(Unavailable)
+def unavailable(refusal: Unavailable):
+    """The database is locked, full, read-only, damaged or gone. The cause is told in the log only."""
+    cause = refusal.__cause__ or refusal
     log.error("id=%s unavailable: %s: %s", request.environ["mechtech.request_id"], type(cause).__name__, cause)
-    return refused(Unavailable(retry_after=1))
+    return refused(refusal)
+
+
+@errors.app_errorhandler(StorageError)
+def storage_failed(error: StorageError):
+    """The limiter's storage cannot count."""
+    refusal = Unavailable(retry_after=1)
+    refusal.__cause__ = error.__cause__ or error
+    return unavailable(refusal)
 
 
 @errors.app_errorhandler(InternalServerError)

@@ -1,58 +1,83 @@
-"""Retries: what a key has made already. For use inside the transaction that makes it; the contract's Retries."""
+"""Retries: what an Idempotency-Key has made already. For use inside the transaction that makes it."""
 
-from sqlite3 import Connection
+from collections.abc import Callable
 from typing import NamedTuple
 
 from mechtech import clock
+from mechtech.database import Transaction
 from mechtech.errors import Conflict
 
 KEPT_SECONDS = 24 * 3600
 
 
 class Retry(NamedTuple):
-    key: str | None  # the client's Idempotency-Key
-    body_hash: bytes | None  # without a key
+    """What tells one request from another: the resource, the client's key, a hash of the body, and whose it is."""
+
+    key: str | None  # None: the client sent no Idempotency-Key
+    body_hash: bytes | None  # None without a key
     user_id: int | None  # None: a guest
 
 
-def recall(tx: Connection, resource: str, retry: Retry) -> int | None:
-    """The id of the row that this request made before; raises Conflict if the key was used for another body."""
-    row = tx.execute(
+def once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[], int]) -> tuple[int, bool]:
+    """The id of the row that this request made, and whether an earlier try made it.
+
+    insert: makes the row and returns its id. Raises Conflict if the key was used for another body.
+    """
+    if retry.key is None:
+        return insert(), False
+    earlier = _recall(tx, resource, retry)
+    if earlier is not None:
+        return earlier, True
+    row_id = insert()
+    _remember(tx, resource, retry, row_id)
+    return row_id, False
+
+
+def _recall(tx: Transaction, resource: str, retry: Retry) -> int | None:
+    row = tx.one(
         """
         SELECT row_id, body_hash
         FROM idempotency_keys
-        WHERE resource = ? AND user_id = ? AND key = ? AND created_at > ?
+        WHERE resource = :resource AND user_id = :user_id AND key = :key AND created_at > :oldest_kept
         """,
-        (resource, retry.user_id or 0, retry.key, _oldest_kept()),
-    ).fetchone()
+        {"resource": resource, "user_id": retry.user_id or 0, "key": retry.key, "oldest_kept": _oldest_kept()},
+    )
     if row is None:
         return None
-    row_id, body_hash = row
-    if body_hash != retry.body_hash:
+    if row["body_hash"] != retry.body_hash:
         raise Conflict("This Idempotency-Key was used for another request.")
-    return row_id
+    return row["row_id"]
 
 
-def remember(tx: Connection, resource: str, retry: Retry, row_id: int) -> None:
-    """Also forgets some of the keys that are over: more than come in, so that the table stays small."""
-    tx.execute(
+def _remember(tx: Transaction, resource: str, retry: Retry, row_id: int) -> None:
+    """Also removes some of the keys that have expired: more than come in, so that the table stays small."""
+    tx.write(
         """
         DELETE FROM idempotency_keys
         WHERE (resource, user_id, key) IN (
             SELECT resource, user_id, key
             FROM idempotency_keys
-            WHERE created_at <= ?
+            WHERE created_at <= :oldest_kept
             LIMIT 100
         )
         """,
-        (_oldest_kept(),),
+        {"oldest_kept": _oldest_kept()},
     )
-    tx.execute(
+    tx.write(
         """
-        INSERT OR REPLACE INTO idempotency_keys (resource, user_id, key, body_hash, row_id, created_at)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO idempotency_keys (resource, user_id, key, body_hash, row_id, created_at)
+        VALUES (:resource, :user_id, :key, :body_hash, :row_id, :now)
+        ON CONFLICT (resource, user_id, key) DO UPDATE
+        SET body_hash = excluded.body_hash, row_id = excluded.row_id, created_at = excluded.created_at
         """,
-        (resource, retry.user_id or 0, retry.key, retry.body_hash, row_id, clock.text(clock.now())),
+        {
+            "resource": resource,
+            "user_id": retry.user_id or 0,
+            "key": retry.key,
+            "body_hash": retry.body_hash,
+            "row_id": row_id,
+            "now": clock.text(clock.now()),
+        },
     )
 
 
