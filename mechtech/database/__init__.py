@@ -20,14 +20,11 @@ SHORT = 64 * 1024  # characters or bytes: no longer ones
 
 
 class Database:
-    """One SQLite file with its tables. Rows come out as dicts; errors are sqlite3's own.
+    """One SQLite file with its tables. Rows come out as dicts; errors are sqlite3's own."""
 
-    adopt: called with a connection, in a transaction, and with what makes the tables, for a file that is not ours yet.
-    """
-
-    def __init__(self, path: str, schema: str, adopt=lambda tx, make_tables: make_tables()):
+    def __init__(self, path: str, schema: str):
         self.path = path
-        self._file = DatabaseFile(path, schema, adopt)
+        self._file = DatabaseFile(path, schema)
         self._readers = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)
