@@ -9,9 +9,12 @@ import bcrypt
 import jwt
 import pytest
 
+from mechtech import create_app
+from mechtech.settings import SettingError, from_environment
 from tests.answers import refused, sql, wrong_fields
 from tests.conftest import CONTACT, SECRET, book, complete, signup
-from tests.test_commands import flask, succeeded
+from tests.test_commands import failed, flask, succeeded
+from tests.test_settings import line_of_a_refused_start
 
 TABLES = """
 CREATE TABLE users (
@@ -637,6 +640,28 @@ def test_a_row_that_cannot_be_copied_undoes_all(filled, app):
     sql(filled.path, "CREATE TABLE contact_messages AS SELECT * FROM old UNION ALL SELECT * FROM old")
     assert "contact_messages.id" in refusal(app, filled.path)
     assert ours(app, "users") == []
+
+
+# The start
+
+
+def test_a_database_of_the_original_is_refused_at_start_with_the_command_that_imports_it(filled, environ, tmp_path):
+    environ["DB_PATH"] = str(filled.path)
+    before = Path(filled.path).read_bytes()
+    with pytest.raises(SettingError, match=r"\ADB_PATH .*import-original"):  # no dot matches a line's end
+        from_environment(environ)
+    assert "import-original" in failed(flask(environ, "init-db"))
+    assert "import-original" in line_of_a_refused_start(environ, tmp_path)
+    assert Path(filled.path).read_bytes() == before
+
+
+def test_our_own_database_without_its_version_is_no_original(taken, environ, tmp_path):
+    """As sqlite3's .dump and .read leave it."""
+    with closing(sqlite3.connect(tmp_path / "restored.db")) as connection:
+        connection.executescript("\n".join(dump(environ["DB_PATH"])))
+    restored = create_app(from_environment({**environ, "DB_PATH": str(tmp_path / "restored.db")}))
+    assert restored.test_client().get("/health").status_code == 200
+    assert dump(tmp_path / "restored.db") == dump(environ["DB_PATH"])
 
 
 # The files
