@@ -9,7 +9,6 @@ from mechtech.accounts.routes import auth
 from mechtech.bookings.routes import booking
 from mechtech.contact.routes import contact
 from mechtech.database import Database
-from mechtech.database.original import adopt
 from mechtech.errors import Unavailable
 from mechtech.health import health
 from mechtech.mechanics.routes import mechanics
@@ -26,7 +25,7 @@ def create_app(config: settings.Settings | None = None) -> App:
     config = config or settings.load()
     app = App(__name__, static_folder=None)
     app.config["settings"] = config
-    app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"), adopt=adopt)
+    app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"))
     hashed_at_once = max(1, settings.cores() // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
 

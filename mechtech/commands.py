@@ -9,13 +9,15 @@ from flask import Flask, current_app
 from mechtech.accounts import repository
 from mechtech.accounts.schemas import Confirmed, Signup
 from mechtech.database import get_db, sample
+from mechtech.database.original import ImportRefused, Report
+from mechtech.database.original import import_original as run_import
 from mechtech.passwords import hash_password
 
 SEED = Path(__file__).parent.parent / "seed.sql"
 
 
 def init_app(app: Flask) -> None:
-    for command in (init_db, seed, create_admin, reset_password):
+    for command in (init_db, seed, create_admin, reset_password, import_original):
         app.cli.command()(command)
 
 
@@ -64,6 +66,35 @@ def reset_password(email):
     new_password = hash_password(fields["new_password"])
     repository.update(account["id"], {}, password=new_password, instead_of=account["password"])
     click.echo(f"{account['email']} has a new password; whoever was signed in is not any more.")
+
+
+@click.argument("file")
+def import_original(file):
+    """Copy the database of the original service, a file that stays as it is, into a new one."""
+    try:
+        report = run_import(get_db().path, file, progress=_show_progress)
+    except ImportRefused as error:
+        raise click.ClickException(str(error)) from None
+    _show_import(report)
+
+
+def _show_progress(table: str, done: int, total: int) -> None:
+    click.echo(f"{table}: {done:,} of {total:,} rows", err=True)
+
+
+def _show_import(report: Report) -> None:
+    for table, id, before, after in report.changed_addresses:
+        click.echo(f"{table} {id}: the e-mail address {before!r} is {after!r} now.")
+    if report.counts["service_history"].set_aside:
+        click.echo("Some services or reviews have no place: they are in the table original_services_set_aside.")
+    if report.added_services:
+        click.echo(f"Completed bookings without a service: {report.added_services}. Each has an empty one now.")
+    click.echo(f"{'Table':<16} {'Read':>9} {'Written':>9} {'Set aside':>9}")
+    for table, counts in report.counts.items():
+        click.echo(f"{table:<16} {counts.read:>9} {counts.written:>9} {counts.set_aside:>9}")
+    click.echo("Accounts that need attention:" if report.attention else "No account needs attention.")
+    for id, why in report.attention:
+        click.echo(f"  user {id} {why}")
 
 
 def _ask_password() -> str:

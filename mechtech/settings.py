@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 import socket
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +84,11 @@ def from_environment(environ: dict[str, str]) -> Settings:
     db_path = get("DB_PATH", "mechtech.db")
     if not Path(db_path).absolute().parent.is_dir() or Path(db_path).is_dir():
         raise SettingError(f"DB_PATH must name a file in a folder that exists, not {db_path!r}")
+    if _is_original(db_path):
+        raise SettingError(
+            f"DB_PATH must not name the original service's database, {db_path!r}: name a new file, and copy the "
+            f"original into it with flask --app wsgi import-original {db_path}"
+        )
     return Settings(
         env=env,
         host=_host(get("HOST", "127.0.0.1")),
@@ -97,6 +104,19 @@ def from_environment(environ: dict[str, str]) -> Settings:
         bcrypt_rounds=whole("BCRYPT_ROUNDS", 10, 4, 20),
         web_concurrency=whole("WEB_CONCURRENCY", min(max(2, cores()), 64), 1, 64),
     )
+
+
+def _is_original(db_path: str) -> bool:
+    """Whether the file has tables of the original service. They are not STRICT, as those of schema.sql are."""
+    try:
+        with open(db_path, "rb") as file:
+            if file.read(64)[60:64] != bytes(4):  # the version: ours has one, an empty file has no header
+                return False
+        with closing(sqlite3.connect(f"{Path(db_path).absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            names = "name IN ('users', 'bookings', 'mechanics', 'service_history', 'contact_messages')"
+            return bool(connection.execute(f"SELECT 1 FROM pragma_table_list WHERE {names} AND NOT strict").fetchall())
+    except (OSError, sqlite3.Error):
+        return False  # the database's own errors are told where it is opened
 
 
 def _host(host: str) -> str:

@@ -1,20 +1,20 @@
-"""A database of the original service goes on where DB_PATH points at it."""
+"""`flask import-original` takes over the database of the original service."""
 
-import multiprocessing
-import re
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import bcrypt
 import jwt
 import pytest
 
 from mechtech import create_app
-from mechtech.settings import from_environment
+from mechtech.settings import SettingError, from_environment
 from tests.answers import refused, sql, wrong_fields
-from tests.conftest import SECRET, Api, book, complete, signup
-from tests.test_commands import flask, succeeded
+from tests.conftest import CONTACT, SECRET, book, complete, signup
+from tests.test_commands import failed, flask, succeeded
+from tests.test_settings import line_of_a_refused_start
 
 TABLES = """
 CREATE TABLE users (
@@ -156,7 +156,8 @@ class Original:
 
 @pytest.fixture
 def original(environ):
-    return Original(environ["DB_PATH"])
+    """An empty database of the original, beside ours."""
+    return Original(environ["DB_PATH"].replace("test.db", "original.db"))
 
 
 @pytest.fixture
@@ -180,15 +181,36 @@ def john():
 
 
 @pytest.fixture
-def office(filled, app):
+def taken(filled, app):
+    """Our app, after the import."""
+    said(app, filled.path)
+    return app
+
+
+@pytest.fixture
+def office(taken):
     """A token of user 2, who is an admin now."""
-    result = app.test_cli_runner().invoke(args=["create-admin", "office@mechtech.example"])
+    result = taken.test_cli_runner().invoke(args=["create-admin", "office@mechtech.example"])
     assert result.exit_code == 0, result.output
     return jwt.encode({"userId": 2, "iat": int(time.time()) - 60, "exp": 2**33}, SECRET, "HS256")
 
 
-def started(environ) -> Api:
-    return Api(create_app(from_environment(environ)).test_client())
+def said(app, file) -> str:
+    """What the import of the file says when it works."""
+    result = app.test_cli_runner().invoke(args=["import-original", str(file)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refusal(app, file) -> str:
+    """The one line of an import that is refused, and leaves our database as it was."""
+    path = app.extensions["mechtech.db"].path
+    before = dump(path)
+    result = app.test_cli_runner().invoke(args=["import-original", str(file)])
+    assert result.exit_code != 0, result.output
+    (line,) = result.output.splitlines()
+    assert dump(path) == before
+    return line
 
 
 def rows(path, table) -> list[dict]:
@@ -197,10 +219,14 @@ def rows(path, table) -> list[dict]:
         return [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2")]
 
 
-def adopted(environ, table) -> list[dict]:
-    """The rows of the table after a start."""
-    assert started(environ).get("/health").status_code == 200
-    return rows(environ["DB_PATH"], table)
+def imported(app, original, table) -> list[dict]:
+    """Our rows of the table after the import."""
+    said(app, original.path)
+    return ours(app, table)
+
+
+def ours(app, table) -> list[dict]:
+    return rows(app.extensions["mechtech.db"].path, table)
 
 
 def dump(path) -> list[str]:
@@ -212,7 +238,7 @@ def dump(path) -> list[str]:
 
 
 @pytest.mark.parametrize("email", ["John@Example.com", "john@example.com"])
-def test_a_user_signs_in_with_the_old_password(filled, client, email):
+def test_a_user_signs_in_with_the_old_password(taken, client, email):
     answer = client.post("/api/auth/login", {"email": email, "password": "secret"})
     assert answer.status_code == 200
     assert answer.json["user"] == {
@@ -228,17 +254,17 @@ def test_a_user_signs_in_with_the_old_password(filled, client, email):
     refused(wrong, 401, "invalid_credentials")
 
 
-def test_an_address_of_the_original_is_taken_in_any_case(filled, client):
+def test_an_address_of_the_original_is_taken_in_any_case(taken, client):
     person = {"name": "Another John", "email": "JOHN@example.com", "password": "password123"}
     assert wrong_fields(client.post("/api/auth/signup", person)) == {"email"}
 
 
-def test_a_token_that_the_original_issued_is_valid(filled, client, john):
+def test_a_token_that_the_original_issued_is_valid(taken, client, john):
     answer = client.get("/api/auth/profile", token=john)
     assert (answer.status_code, answer.json["user"]["id"]) == (200, 1)
 
 
-def test_a_booking_comes_out_in_the_contracts_shape(filled, client, john):
+def test_a_booking_comes_out_in_the_contracts_shape(taken, client, john):
     answer = client.get("/api/booking/BK000004", token=john)
     assert answer.status_code == 200
     assert answer.json["booking"] == {
@@ -263,7 +289,7 @@ def test_a_booking_comes_out_in_the_contracts_shape(filled, client, john):
     }
 
 
-def test_every_booking_keeps_its_reference_its_status_and_whose_it_is(filled, client, john, office):
+def test_every_booking_keeps_its_reference_its_status_and_whose_it_is(taken, client, john, office):
     own = client.get("/api/booking/", token=john).json
     assert [row["reference"] for row in own["bookings"]] == ["BK000005", "BK000004", "BK000003", "BK000002", "BK000001"]
     everyones = client.get("/api/booking/", token=office).json
@@ -272,7 +298,7 @@ def test_every_booking_keeps_its_reference_its_status_and_whose_it_is(filled, cl
 
 
 @pytest.mark.parametrize("first, actor", [(1, "customer"), (6, "guest")])
-def test_every_booking_has_a_history(filled, client, office, first, actor):
+def test_every_booking_has_a_history(taken, client, office, first, actor):
     for booking_id, status in enumerate(STATUSES, start=first):
         begun = {"status": "pending", "at": ISO_THEN, "by": actor}
         now = {"status": status, "at": ISO_LATER, "by": "admin"}
@@ -280,7 +306,7 @@ def test_every_booking_has_a_history(filled, client, office, first, actor):
         assert history == ([begun] if status == "pending" else [begun, now])
 
 
-def test_the_mechanics_come_out_in_the_contracts_shape(filled, client, office):
+def test_the_mechanics_come_out_in_the_contracts_shape(taken, client, office):
     times = {"created_at": ISO_THEN, "updated_at": ISO_LATER}
     assert client.get("/api/mechanics/").json == {"total": 1, "mechanics": [{**MECHANIC, **times}]}
     unverified = client.get("/api/mechanics/4", token=office).json["mechanic"]
@@ -297,12 +323,12 @@ def test_the_mechanics_come_out_in_the_contracts_shape(filled, client, office):
     }
 
 
-def test_the_messages_come_out_in_the_contracts_shape(filled, client, office):
+def test_the_messages_come_out_in_the_contracts_shape(taken, client, office):
     message = {**MESSAGE, "created_at": ISO_THEN, "updated_at": ISO_LATER}
     assert client.get("/api/contact/", token=office).json == {"total": 1, "messages": [message], "nextCursor": None}
 
 
-def test_bookings_go_on_from_where_they_are(filled, client, office):
+def test_bookings_go_on_from_where_they_are(taken, client, office):
     complete(client, office, 1, 3, cost=10)
     service = client.get("/api/booking/BK000001", token=office).json["booking"]["service"]
     assert (service["cost"], service["mechanic"]) == (10, {"id": 3, "name": "Max Torque"})
@@ -310,31 +336,35 @@ def test_bookings_go_on_from_where_they_are(filled, client, office):
     assert client.delete("/api/booking/7", token=office).status_code == 200
 
 
-def test_a_completed_booking_can_be_reviewed_once(filled, client, john):
+def test_a_completed_booking_can_be_reviewed_once(taken, client, john):
     refused(client.post("/api/booking/4/review", {"rating": 1}, token=john), 409, "conflict")
-    sql(filled.path, "UPDATE service_history SET rating = NULL, review = NULL WHERE booking_id = 4")
+    path = taken.extensions["mechtech.db"].path
+    sql(path, "UPDATE service_history SET rating = NULL, review = NULL WHERE booking_id = 4")
     assert client.post("/api/booking/4/review", {"rating": 3}, token=john).status_code == 201
     assert client.get("/api/mechanics/3").json["mechanic"]["rating"] == 3
 
 
-def test_a_completed_booking_has_a_service_even_if_the_original_wrote_none(original, environ, john):
+def test_a_completed_booking_has_a_service_even_if_the_original_wrote_none(original, app, client, john):
     original.add("users", USER)
     original.add("bookings", BOOKING)
-    client = started(environ)
+    assert "Completed bookings without a service: 1." in said(app, original.path)
     service = client.get("/api/booking/1", token=john).json["booking"]["service"]
     assert service == {"service_date": ISO_LATER, "cost": None, "rating": None, "review": None, "mechanic": None}
     assert client.post("/api/booking/1/review", {"rating": 4}, token=john).status_code == 201
 
 
-def test_new_rows_get_the_next_numbers(filled, client):
+def test_new_rows_get_the_next_numbers(taken, client):
     assert book(client)["id"] == "BK000011"
     signup(client)
-    assert max(row["id"] for row in rows(filled.path, "users")) == 3
+    assert max(row["id"] for row in ours(taken, "users")) == 3
 
 
-def test_a_number_whose_row_is_gone_is_not_given_again(filled, environ):
+def test_a_number_whose_row_is_gone_is_not_given_again(filled, app, client):
     sql(filled.path, "DELETE FROM bookings WHERE id > 5")
-    assert book(started(environ))["id"] == "BK000011"
+    sql(filled.path, "DELETE FROM contact_messages")
+    said(app, filled.path)
+    assert book(client)["id"] == "BK000011"
+    assert client.post("/api/contact/", CONTACT).json["id"] == 6
 
 
 # What does not fit
@@ -366,10 +396,10 @@ def test_a_number_whose_row_is_gone_is_not_given_again(filled, environ):
         ("contact_messages", {"status": "answered", "message": None}, {"status": "unread", "message": ""}),
     ],
 )
-def test_a_value_that_does_not_fit_ends_as_none(original, environ, table, row, kept):
+def test_a_value_that_does_not_fit_ends_as_none(original, app, table, row, kept):
     rest = {"users": USER, "mechanics": MECHANIC, "bookings": {**BOOKING, "user_id": None}, "contact_messages": MESSAGE}
     original.add(table, {**rest[table], **row})
-    (found,) = adopted(environ, table)
+    (found,) = imported(app, original, table)
     assert {name: found[name] for name in kept} == kept
 
 
@@ -383,16 +413,16 @@ def test_a_value_that_does_not_fit_ends_as_none(original, environ, table, row, k
         (1768818600000, 1768896930999, (ISO_THEN, ISO_LATER)),
     ],
 )
-def test_a_time_becomes_iso_8601(original, environ, created, updated, kept):
+def test_a_time_becomes_iso_8601(original, app, created, updated, kept):
     original.add("contact_messages", {**MESSAGE, "created_at": created, "updated_at": updated})
-    (found,) = adopted(environ, "contact_messages")
+    (found,) = imported(app, original, "contact_messages")
     assert (found["created_at"], found["updated_at"]) == kept
 
 
-def test_a_time_that_nobody_knows_is_now(original, environ):
+def test_a_time_that_nobody_knows_is_now(original, app):
     original.add("contact_messages", {**MESSAGE, "created_at": None, "updated_at": None})
     before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    (found,) = adopted(environ, "contact_messages")
+    (found,) = imported(app, original, "contact_messages")
     assert before <= found["created_at"] == found["updated_at"]
     assert found["created_at"] <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
@@ -410,17 +440,18 @@ def test_a_time_that_nobody_knows_is_now(original, environ):
         ({"service_date": "2026-01-20"}, {"service_date": "2026-01-20T00:00:00Z"}),
     ],
 )
-def test_what_does_not_fit_a_service_ends_as_none(original, environ, row, kept):
+def test_what_does_not_fit_a_service_ends_as_none(original, app, row, kept):
     original.add("bookings", {**BOOKING, "id": 4})
     original.add("mechanics", MECHANIC)
     original.add("service_history", {**SERVICE, **row})
-    (found,) = adopted(environ, "service_history")
+    (found,) = imported(app, original, "service_history")
     assert {name: found[name] for name in kept} == kept
-    assert set_aside(environ["DB_PATH"]) == []
+    assert set_aside(app) == []
 
 
-def set_aside(path) -> list[int]:
+def set_aside(app) -> list[int]:
     """The ids of the services that have no place in our tables."""
+    path = app.extensions["mechtech.db"].path
     named = sql(path, "SELECT name FROM sqlite_schema WHERE name = 'original_services_set_aside'")
     return [row["id"] for row in rows(path, "original_services_set_aside")] if named else []
 
@@ -435,139 +466,244 @@ def set_aside(path) -> list[int]:
         ([{"rating": 1}, {"rating": 2}, {"rating": 0}], {"id": 12, "rating": 2}),
     ],
 )
-def test_of_several_services_of_a_booking_the_newest_stays_with_the_newest_review(filled, environ, services, kept):
+def test_of_several_services_of_a_booking_the_newest_stays_with_the_newest_review(filled, app, services, kept):
     sql(filled.path, "DELETE FROM service_history")
     filled.add("service_history", *({**SERVICE, "id": 10 + n, **service} for n, service in enumerate(services)))
-    (found,) = (row for row in adopted(environ, "service_history") if row["booking_id"] == 4)
+    (found,) = (row for row in imported(app, filled, "service_history") if row["booking_id"] == 4)
     assert {name: found[name] for name in kept} == kept
-    assert set(set_aside(filled.path)) >= {10 + n for n in range(len(services) - 1)}
+    assert set(set_aside(app)) >= {10 + n for n in range(len(services) - 1)}
 
 
 @pytest.mark.parametrize("booking_id", [None, 99, 1, 2, 3, 5])
-def test_a_service_of_no_completed_booking_is_set_aside(filled, environ, caplog, booking_id):
+def test_a_service_of_no_completed_booking_is_set_aside(filled, app, booking_id):
     filled.add("service_history", {**SERVICE, "id": 7, "booking_id": booking_id})
-    assert 7 not in [row["id"] for row in adopted(environ, "service_history")]
-    assert set_aside(filled.path) == [7]
-    assert "original_services_set_aside" in caplog.text
+    assert "original_services_set_aside" in said(app, filled.path)
+    assert 7 not in [row["id"] for row in ours(app, "service_history")]
+    assert set_aside(app) == [7]
 
 
-def test_a_review_without_a_rating_is_set_aside(filled, environ):
+def test_a_review_without_a_rating_is_set_aside(filled, app):
     sql(filled.path, "UPDATE service_history SET rating = NULL")
-    assert adopted(environ, "service_history")[0]["review"] is None
-    assert [row["review"] for row in rows(filled.path, "original_services_set_aside")] == ["Very quick."]
+    assert imported(app, filled, "service_history")[0]["review"] is None
+    assert [row["review"] for row in ours(app, "original_services_set_aside")] == ["Very quick."]
 
 
 @pytest.mark.parametrize("table, row", [("users", USER), ("mechanics", MECHANIC)])
-def test_two_addresses_that_differ_only_in_case_are_for_a_person_to_settle(filled, environ, caplog, table, row):
-    filled.add(table, {**row, "id": 77, "email": row["email"].upper()})
-    before = dump(filled.path)
-    client = started(environ)
-    assert f"{table} these ids" in caplog.text
-    assert f"{row['id']} and 77" in caplog.text or f"77 and {row['id']}" in caplog.text
-    assert "@" not in caplog.text
-    refused(client.get("/api/mechanics/"), 503, "unavailable")
-    assert client.get("/health").status_code == 503
-    assert dump(filled.path) == before
+@pytest.mark.parametrize("change", [str.upper, "  {}".format, "{}.\n".format])
+def test_two_rows_that_share_an_address_are_for_a_person_to_settle(filled, app, table, row, change):
+    filled.add(table, {**row, "id": 77, "email": change(row["email"])})
+    line = refusal(app, filled.path)
+    assert f"{table} {row['id']} and 77" in line
+    assert "@" not in line
 
     sql(filled.path, f"UPDATE {table} SET email = 'other@example.com' WHERE id = 77")
-    assert client.get("/api/mechanics/").json["total"] >= 1
-    assert len(rows(filled.path, table)) == 3
+    assert len(imported(app, filled, table)) == 3
+
+
+def test_rows_without_an_address_are_told_with_all_others_that_share_one(filled, app):
+    filled.add("users", *({**USER, "id": id, "email": email} for id, email in ((8, ""), (9, " "))))
+    filled.add("mechanics", *({**MECHANIC, "id": id, "email": None} for id in (11, 12, 13)))
+    assert "users 8 and 9; mechanics 11 and 12 and 13." in refusal(app, filled.path)
 
 
 @pytest.mark.parametrize("table", ["users", "bookings", "mechanics", "service_history", "contact_messages"])
-def test_a_table_may_be_missing(filled, environ, table):
+def test_a_table_may_be_missing(filled, app, table):
     sql(filled.path, f"DROP TABLE {table}")
-    missing = [row for row in adopted(environ, table) if "booking_id" not in row]
-    assert missing == []
-    assert sound(filled.path)
-    assert len(rows(filled.path, "bookings")) == (0 if table == "bookings" else 10)
+    assert [row for row in imported(app, filled, table) if "booking_id" not in row] == []
+    assert sound(app)
+    assert len(ours(app, "bookings")) == (0 if table == "bookings" else 10)
 
 
-def test_a_table_of_the_originals_may_stand_among_ours(environ):
-    ours = create_app(from_environment(environ))
-    client = Api(ours.test_client())
-    office = signup(client, "office@mechtech.example")
-    succeeded(flask(environ, "create-admin", "office@mechtech.example"))
-    for token in (None, signup(client), office, None):
-        book(client, token)
-        complete(client, office, book(client, token)["bookingId"])
-        client.put(f"/api/booking/{book(client, token)['id']}", {"status": "confirmed"}, token=office)
-    before = [client.get(f"/api/booking/{booking_id}", token=office).json for booking_id in range(1, 13)]
-    sql(environ["DB_PATH"], "DROP TABLE contact_messages")
-    sql(environ["DB_PATH"], re.search("CREATE TABLE contact_messages.*?;", TABLES, re.DOTALL)[0])
-
-    client = started(environ)
-    assert [client.get(f"/api/booking/{booking_id}", token=office).json for booking_id in range(1, 13)] == before
-    assert sound(environ["DB_PATH"])
+# The file of the site's later Flask version
 
 
-# The file itself
+def test_columns_that_the_file_lacks_are_null(filled, app, client, john):
+    for table, columns in {
+        "mechanics": ["latitude", "longitude"],
+        "bookings": ["location", "latitude", "longitude"],
+    }.items():
+        for column in columns:
+            sql(filled.path, f"ALTER TABLE {table} DROP COLUMN {column}")
+    said(app, filled.path)
+    places = {(row["location"], row["latitude"], row["longitude"]) for row in ours(app, "bookings")}
+    assert (len(ours(app, "bookings")), places) == (10, {(None, None, None)})
+    assert [(row["latitude"], row["longitude"]) for row in ours(app, "mechanics")] == [(None, None)] * 2
+    assert client.get("/api/booking/BK000004", token=john).json["booking"]["location"] is None
+    assert client.get("/api/mechanics/3").json["mechanic"]["latitude"] is None
 
 
-def sound(path) -> bool:
-    """Nothing of the original's is left, and all that SQLite can check is right."""
+# Addresses
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("  sam@mail.example", "sam@mail.example"),
+        ("sam@mail.example\r\n", "sam@mail.example"),
+        ("\ufeffsam@mail.example\u200b", "sam@mail.example"),
+        ("sam@mail.example.", "sam@mail.example"),
+        ("rita@m\u00fcller.example", "rita@xn--mller-kva.example"),
+        ("Rita@M\u00dcLLER.example. ", "Rita@xn--mller-kva.example"),
+    ],
+)
+@pytest.mark.parametrize("table", ["users", "mechanics", "bookings", "contact_messages"])
+def test_an_address_is_cleaned_and_the_change_is_told(original, app, table, before, after):
+    rest = {"users": USER, "mechanics": MECHANIC, "bookings": {**BOOKING, "user_id": None}, "contact_messages": MESSAGE}
+    original.add(table, {**rest[table], "id": 6, "email": before})
+    assert f"{table} 6: the e-mail address {before!r} is {after!r} now." in said(app, original.path).splitlines()
+    assert [row["email"] for row in ours(app, table)] == [after]
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "John@Example.com",
+        "\u00d6zg\u00fcr@mail.example",
+        "lee@localhost",
+        "pat@mail_x.example",
+        "pat@\u00e4..b",
+        "John.",
+    ],
+)
+def test_other_addresses_stay_as_they_are(original, app, email):
+    original.add("users", {**USER, "email": email})
+    assert "e-mail address" not in said(app, original.path)
+    assert [row["email"] for row in ours(app, "users")] == [email]
+
+
+# What the import tells
+
+
+def test_the_import_ends_with_a_table_and_the_accounts_that_need_attention(filled, app):
+    filled.add("users", {**USER, "id": 7, "email": "", "password": "$2b$10$" + "a" * 53})
+    filled.add("service_history", {**SERVICE, "id": 7, "booking_id": 1})
+    said_last = said(app, filled.path).splitlines()[-9:]
+    assert [line.split() for line in said_last[:6]] == [
+        ["Table", "Read", "Written", "Set", "aside"],
+        ["users", "3", "3", "0"],
+        ["mechanics", "2", "2", "0"],
+        ["bookings", "10", "10", "0"],
+        ["service_history", "2", "1", "1"],
+        ["contact_messages", "1", "1", "0"],
+    ]
+    assert said_last[6] == "Accounts that need attention:"
+    assert "user 2 has a password that is not stored as a bcrypt hash" in said_last[7]
+    assert "user 7 has no e-mail address" in said_last[8]
+
+
+def test_a_large_file_shows_how_far_it_is(original, environ):
+    with closing(sqlite3.connect(original.path)) as connection, connection:
+        connection.execute(
+            """
+            WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 100001)
+            INSERT INTO contact_messages (fullName, email, message)
+            SELECT 'Jane', 'jane@example.com', 'Hello there, all of you' FROM numbers
+            """
+        )
+    result = flask(environ, "import-original", str(original.path))
+    assert "100001" in succeeded(result)
+    assert result.stderr.splitlines() == [
+        "contact_messages: 50,000 of 100,001 rows",
+        "contact_messages: 100,000 of 100,001 rows",
+    ]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("filling", ["user", "booking"])
+def test_a_database_in_use_takes_no_import(filled, app, client, filling):
+    signup(client) if filling == "user" else book(client)
+    assert f"has {filling}s already" in refusal(app, filled.path)
+
+
+def test_a_second_import_is_refused(filled, taken):
+    assert "already" in refusal(taken, filled.path)
+
+
+def test_a_file_that_is_no_database_of_the_original_is_refused(app, tmp_path):
+    (tmp_path / "text.db").write_text("Not a database, but longer than the header of one. " * 20)
+    sqlite3.connect(tmp_path / "empty.db").close()
+    sql(tmp_path / "other.db", "CREATE TABLE pets (name TEXT)")
+    for name in ("text.db", "empty.db", "other.db", "missing.db", ""):
+        assert str(tmp_path / name) in refusal(app, tmp_path / name)
+    assert not (tmp_path / "missing.db").exists()
+
+
+def test_our_own_database_is_no_original(app):
+    assert "of this service" in refusal(app, app.extensions["mechtech.db"].path)
+
+
+def test_a_row_that_cannot_be_copied_undoes_all(filled, app):
+    """Ids that stand twice, in a table without a primary key."""
+    sql(filled.path, "ALTER TABLE contact_messages RENAME TO old")
+    sql(filled.path, "CREATE TABLE contact_messages AS SELECT * FROM old UNION ALL SELECT * FROM old")
+    assert "contact_messages.id" in refusal(app, filled.path)
+    assert ours(app, "users") == []
+
+
+# The start
+
+
+def test_a_database_of_the_original_is_refused_at_start_with_the_command_that_imports_it(filled, environ, tmp_path):
+    environ["DB_PATH"] = str(filled.path)
+    before = Path(filled.path).read_bytes()
+    with pytest.raises(SettingError, match=r"\ADB_PATH .*import-original"):  # no dot matches a line's end
+        from_environment(environ)
+    assert "import-original" in failed(flask(environ, "init-db"))
+    assert "import-original" in line_of_a_refused_start(environ, tmp_path)
+    assert Path(filled.path).read_bytes() == before
+
+
+def test_our_own_database_without_its_version_is_no_original(taken, environ, tmp_path):
+    """As sqlite3's .dump and .read leave it."""
+    with closing(sqlite3.connect(tmp_path / "restored.db")) as connection:
+        connection.executescript("\n".join(dump(environ["DB_PATH"])))
+    restored = create_app(from_environment({**environ, "DB_PATH": str(tmp_path / "restored.db")}))
+    assert restored.test_client().get("/health").status_code == 200
+    assert dump(tmp_path / "restored.db") == dump(environ["DB_PATH"])
+
+
+# The files
+
+
+def sound(app) -> bool:
+    """All that SQLite can check is right."""
+    path = app.extensions["mechtech.db"].path
     assert sql(path, "PRAGMA foreign_key_check") == []
     assert sql(path, "PRAGMA integrity_check") == [("ok",)]
-    left = sql(path, "SELECT name FROM sqlite_schema WHERE tbl_name LIKE 'original%' OR sql LIKE '%original%'")
-    assert left in ([], [("original_services_set_aside",)])
     return True
 
 
-def test_the_file_is_sound_and_has_the_tables_and_indexes_of_a_new_one(filled, environ, tmp_path):
-    started(environ)
-    assert sound(filled.path)
-    started({**environ, "DB_PATH": str(tmp_path / "new.db")})
+@pytest.mark.parametrize("journal_mode", ["DELETE", "WAL"])
+def test_the_file_of_the_original_stays_untouched(filled, app, journal_mode):
+    sql(filled.path, f"PRAGMA journal_mode = {journal_mode}")
+    folder = Path(filled.path).parent
+    before, names = Path(filled.path).read_bytes(), {path.name for path in folder.glob("original*")}
+    said(app, filled.path)
+    assert Path(filled.path).read_bytes() == before
+    assert {path.name for path in folder.glob("original*")} == names
+
+
+def test_a_file_that_nobody_may_write_to_is_read(filled, app):
+    Path(filled.path).chmod(0o400)
+    assert len(imported(app, filled, "bookings")) == 10
+
+
+def test_our_database_is_sound_and_has_the_tables_and_indexes_of_a_new_one(filled, app):
     schema = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
-    assert sql(filled.path, schema) == sql(tmp_path / "new.db", schema)
+    path = app.extensions["mechtech.db"].path
+    new = sql(path, schema)
+    said(app, filled.path)
+    assert sound(app)
+    assert sql(path, schema) == new
 
 
-def test_an_empty_database_of_the_original_becomes_an_empty_one(original, environ):
-    assert book(started(environ))["id"] == "BK000001"
-    assert sound(original.path)
+def test_an_empty_database_of_the_original_becomes_an_empty_one(original, app, client):
+    assert "No account needs attention." in said(app, original.path)
+    assert book(client)["id"] == "BK000001"
+    assert sound(app)
 
 
-def test_a_second_start_changes_nothing(filled, environ):
-    started(environ)
-    before = dump(filled.path)
-    client = started(environ)
-    assert client.get("/health").status_code == 200
-    assert dump(filled.path) == before
-
-
-def test_our_own_database_without_its_version_is_no_original(filled, environ, tmp_path):
-    """As sqlite3's .dump and .read leave it."""
-    started(environ)
-    with closing(sqlite3.connect(tmp_path / "restored.db")) as connection:
-        connection.executescript("\n".join(dump(filled.path)))
-    restored = str(tmp_path / "restored.db")
-    assert started({**environ, "DB_PATH": restored}).get("/health").status_code == 200
-    assert dump(restored) == dump(filled.path)
-
-
-def test_processes_that_start_at_once_adopt_it_once(filled, environ):
-    context = multiprocessing.get_context("spawn")
-    barrier, results = context.Barrier(4), context.Queue()
-    processes = [context.Process(target=start_with_others, args=(environ, barrier, results)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    try:
-        assert [results.get(timeout=30) for _ in processes] == [(200, 1)] * 4
-    finally:
-        for process in processes:
-            process.join(10)
-            process.kill()
-    assert sound(filled.path)
-    assert len(rows(filled.path, "bookings")) == 10
-    assert len(rows(filled.path, "booking_history")) == 8
-    assert len(rows(filled.path, "service_history")) == 2
-
-
-def start_with_others(environ, barrier, results):
-    barrier.wait(30)
-    client = started(environ)
-    results.put((client.get("/health").status_code, client.get("/api/mechanics/").json["total"]))
-
-
-def test_an_admin_is_made_of_a_user_of_the_original(filled, environ):
-    succeeded(flask(environ, "create-admin", "john@example.com"))
-    assert sql(filled.path, "SELECT id, role FROM users") == [(1, "admin"), (2, "customer")]
+def test_an_admin_is_made_of_a_user_of_the_original(taken, office):
+    assert [(row["id"], row["role"]) for row in ours(taken, "users")] == [(1, "customer"), (2, "admin")]

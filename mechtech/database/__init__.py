@@ -67,14 +67,11 @@ class Transaction:
 
 
 class Database:
-    """One SQLite file with its tables. Every method may raise Unavailable, and those that write Duplicate.
+    """One SQLite file with its tables. Every method may raise Unavailable, and those that write Duplicate."""
 
-    adopt: called with a connection, in a transaction, and with what makes the tables, for a file that is not ours yet.
-    """
-
-    def __init__(self, path: str, schema: str, adopt=lambda tx, make_tables: make_tables()):
+    def __init__(self, path: str, schema: str):
         self.path = path
-        self._file = DatabaseFile(path, schema, adopt)
+        self._file = DatabaseFile(path, schema)
         self._readers: SimpleQueue[Connection | None] = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)

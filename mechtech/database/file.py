@@ -40,10 +40,9 @@ class Connection(sqlite3.Connection):
 class DatabaseFile:
     """Makes the tables, and opens connections. Its arguments are Database's."""
 
-    def __init__(self, path: str, schema: str, adopt):
+    def __init__(self, path: str, schema: str):
         self.path = path
         self._schema = schema
-        self._adopt = adopt
         self._made = False
         self._connecting = Lock()
         self._checked = set()  # inodes
@@ -75,7 +74,7 @@ class DatabaseFile:
         connection = self._connect("rwc")
         try:
             connection.execute("BEGIN IMMEDIATE")
-            self._adopt(connection, lambda: run_script(connection, self._schema))
+            run_script(connection, self._schema)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
