@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS mechanics (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS mechanics_best ON mechanics (verified, rating DESC, experience_years DESC);
-CREATE INDEX IF NOT EXISTS mechanics_place ON mechanics (verified, latitude);
+CREATE INDEX IF NOT EXISTS mechanics_degree ON mechanics (CAST(latitude AS INTEGER), longitude);
 
 CREATE TABLE IF NOT EXISTS bookings (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -55,10 +55,13 @@ CREATE TABLE IF NOT EXISTS bookings (
     CHECK ((latitude IS NULL) = (longitude IS NULL))
 ) STRICT;
 
--- Every index ends in the row's id, so each of them also serves "newest first".
-CREATE INDEX IF NOT EXISTS bookings_user ON bookings (user_id) WHERE user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS bookings_user_status ON bookings (user_id, status) WHERE user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS bookings_status ON bookings (status);
+-- Lists are ordered by time. Every index ends in the row's id, which orders what came in one second.
+CREATE INDEX IF NOT EXISTS bookings_time ON bookings (created_at);
+CREATE INDEX IF NOT EXISTS bookings_user_time ON bookings (user_id, created_at) WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS bookings_user_status_time ON bookings (user_id, status, created_at)
+    WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS bookings_status_time ON bookings (status, created_at);
+CREATE INDEX IF NOT EXISTS bookings_mechanic_time ON bookings (mechanic_id, created_at) WHERE mechanic_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS bookings_active ON bookings (mechanic_id) WHERE status IN ('confirmed', 'in-progress');
 
 -- Every status a booking had. The first, pending, is stored only if an admin booked: else the booking's row tells it.
@@ -108,7 +111,15 @@ CREATE TABLE IF NOT EXISTS contact_messages (
     updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS contact_messages_status ON contact_messages (status);
+CREATE INDEX IF NOT EXISTS contact_messages_time ON contact_messages (created_at);
+CREATE INDEX IF NOT EXISTS contact_messages_status_time ON contact_messages (status, created_at);
+
+-- Indexes of earlier versions, which these replace.
+DROP INDEX IF EXISTS bookings_user;
+DROP INDEX IF EXISTS bookings_user_status;
+DROP INDEX IF EXISTS bookings_status;
+DROP INDEX IF EXISTS contact_messages_status;
+DROP INDEX IF EXISTS mechanics_place;
 
 -- What an Idempotency-Key made, so that a retry gets the same answer. user_id is 0 for a guest.
 CREATE TABLE IF NOT EXISTS idempotency_keys (

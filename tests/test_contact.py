@@ -212,9 +212,10 @@ def test_a_damaged_cursor_and_a_token_are_no_cursors(client, admin, environ):
         assert wrong_fields(client.get(f"/api/contact/?cursor={damaged}", token=admin)) == {"cursor"}
 
 
-def test_an_unknown_query_name_is_ignored(client, admin, environ):
+def test_an_unknown_query_name_is_an_error_unless_it_begins_with_an_underscore(client, admin, environ):
     fill(environ, "unread")
-    assert ids(client.get("/api/contact/?page=7&Limit=0&email=x", token=admin)) == [1]
+    assert ids(client.get("/api/contact/?_cache=7", token=admin)) == [1]
+    assert wrong_fields(client.get("/api/contact/?page=7&Limit=0&email=x", token=admin)) == {"page", "Limit", "email"}
 
 
 # PUT read, DELETE

@@ -178,22 +178,42 @@ def test_a_password_of_lone_surrogates_is_refused(standing, endpoint):
 
 
 @pytest.mark.parametrize("name", ["\ud800", "", "\0", "a" * 60_000, "__proto__", "fields", "password"])
-def test_unknown_names_are_ignored_whatever_they_are(client, name):
-    assert send(client, "POST /api/contact/", json.dumps({**CONTACT, name: {"deep": [1, None]}})).status_code == 201
+def test_unknown_names_of_a_post_are_named_as_ignored_whatever_they_are(client, name):
+    answer = send(client, "POST /api/contact/", json.dumps({**CONTACT, name: {"deep": [1, None]}}))
+    assert (answer.status_code, answer.json["ignored"]) == (201, [name])
 
 
 @every_endpoint
-def test_unknown_fields_are_ignored(client, admin, endpoint):
+def test_unknown_fields_are_named_by_the_success_of_a_post_and_are_errors_of_a_put(client, admin, endpoint):
     signup(client)
-    book(client, admin)
+    guest = book(client)["bookingToken"]
     if "review" in endpoint:
         complete(client, admin, 1)
     client.post("/api/mechanics/", MECHANIC, token=admin)
     body = {**TAKING_A_BODY[endpoint], "unknown": 1, "role": "admin", "verifiedBy": None, "id": 99}
     if endpoint == "POST /api/mechanics/":
         body["email"] = "second@garage.example"
-    answer = send(client, endpoint, json.dumps(body), token=admin)
-    assert answer.status_code in (200, 201), answer.text
+    answer = send(client, endpoint, json.dumps(body), token=guest if "review" in endpoint else admin)
+    unknown = ["unknown", "role", "verifiedBy", "id"]
+    if endpoint.startswith("PUT"):
+        refused(answer, 400, "validation")
+        assert answer.json["fields"].keys() == set(unknown)
+    else:
+        assert answer.status_code in (200, 201), answer.text
+        assert answer.json["ignored"] == unknown
+
+
+def test_what_a_put_does_not_know_is_told_beside_what_else_is_wrong(client, admin):
+    answer = client.put("/api/auth/profile", {"email": "new@example.com", "phone": "x"}, token=admin)
+    refused(answer, 400, "validation")
+    assert answer.json["fields"].keys() == {"email", "phone"}
+
+
+def test_the_name_of_the_sites_own_form_is_ignored_beside_the_full_name(client):
+    answer = client.post("/api/contact/", {**CONTACT, "name": "Another", "subject": "Hello"})
+    assert answer.json["ignored"] == ["name", "subject"]
+    alone = {"name": "Jane Roe", "email": CONTACT["email"], "message": CONTACT["message"]}
+    assert "ignored" not in client.post("/api/contact/", alone).json
 
 
 def test_a_role_cannot_be_signed_up_for(client):

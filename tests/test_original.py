@@ -275,6 +275,8 @@ def test_a_booking_comes_out_in_the_contracts_shape(taken, client, john):
         "mechanic_id": 3,
         "created_at": ISO_THEN,
         "updated_at": ISO_LATER,
+        "mechanic": {"id": 3, "name": "Max Torque", "phone": MECHANIC["phone"]},
+        "cost": 120.5,
         "service": {
             "service_date": "2026-01-20T08:00:00Z",
             "cost": 120.5,
@@ -308,9 +310,9 @@ def test_every_booking_has_a_history(taken, client, office, first, actor):
 
 def test_the_mechanics_come_out_in_the_contracts_shape(taken, client, office):
     times = {"created_at": ISO_THEN, "updated_at": ISO_LATER}
-    assert client.get("/api/mechanics/").json == {"total": 1, "mechanics": [{**MECHANIC, **times}]}
+    assert client.get("/api/mechanics/").json == {"total": 1, "mechanics": [{**MECHANIC, **times, "review_count": 1}]}
     unverified = client.get("/api/mechanics/4", token=office).json["mechanic"]
-    assert unverified == {**MECHANIC, **times, "id": 4, "email": "new@garage.example", "verified": 0}
+    assert unverified == {**MECHANIC, **times, "id": 4, "email": "new@garage.example", "verified": 0, "review_count": 0}
     (service,) = client.get("/api/mechanics/3").json["recentServices"]
     assert service == {
         "id": 2,

@@ -6,6 +6,8 @@ from mechtech.web.fields import Email, Input, NewPassword, Part, Password, Phone
 class Confirmed(Input):
     """confirmPassword is equal to the new password, if it is sent."""
 
+    read_by_hooks = frozenset({"confirmPassword"})
+
     new_password = NewPassword(data_key="password")
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)

@@ -3,8 +3,8 @@
 from flask import Blueprint, current_app
 
 from mechtech import clock
-from mechtech.bookings import repository, rules
-from mechtech.bookings.schemas import Booking, BookingQuery, BookingUpdate, Review
+from mechtech.bookings import changes, repository, rules
+from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Review
 from mechtech.errors import NotFound
 from mechtech.web import tokens
 from mechtech.web.authentication import anyone, owner, user
@@ -17,25 +17,28 @@ booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 @takes(Booking)
 @anyone
 def create(fields, caller):
-    made, replayed = repository.create(fields, take_retry(fields, caller.user_id))
+    by_admin = rules.is_admin(caller.user)
+    user_id = None if by_admin else caller.user_id
+    made, replayed = repository.create(fields, take_retry(fields, caller.user_id), user_id, by_admin)
     answer = {
         "message": "Your booking is received.",
         "id": rules.reference(made["id"]),
         "bookingId": made["id"],
         "status": "pending",
     }
-    if caller.user_id is None:
+    if user_id is None:
         answer["bookingToken"] = tokens.for_booking(made["id"], clock.seconds(made["created_at"]))
     return answer, 201, {"Idempotent-Replayed": "true"} if replayed else {}
 
 
 @booking.get("")
-@asks(BookingQuery)
+@asks(BookingQuery, for_admin=AdminBookingQuery)
 @user
 def list_page(query, caller):
-    user_id = None if rules.is_admin(caller.user) else caller.user_id
-    bookings, total, following = repository.list_page(user_id, **query)
-    return {"total": total, "bookings": bookings, "nextCursor": following and tokens.cursor(following)}
+    filters = {**query.filters, "user_id": None if rules.is_admin(caller.user) else caller.user_id}
+    oldest_first = filters.pop("order") == "oldest"
+    bookings, total, following = repository.list_page(filters, query.after, query.limit, oldest_first)
+    return {"total": total, "bookings": bookings, "nextCursor": query.cursor(following)}
 
 
 @booking.get("/<booking_id:id>")
@@ -64,8 +67,9 @@ def cancel(id, caller):
 @takes(Review)
 @owner
 def review(id, fields, caller):
-    rules.check_review_allowed(_opened(repository.find(id), caller), caller.user)
-    repository.review(id, fields["rating"], fields["review"])
+    _opened(repository.find(id), caller)
+    rules.check_review_allowed(caller.user)
+    changes.review(id, fields["rating"], fields["review"])
     return {"message": "Thank you for your review.", "rating": fields["rating"]}, 201
 
 
@@ -76,7 +80,7 @@ def _opened(found: dict, caller) -> dict:
     return found
 
 
-def _update(id, changes, caller, message):
+def _update(id, fields, caller, message):
     capacity = current_app.config["settings"].mechanic_capacity
-    status = repository.update(id, changes, rules.actor(caller.user), capacity)
+    status = changes.update(id, fields, rules.actor(caller.user), capacity)
     return {"message": message, "bookingId": id, "status": status}

@@ -1,6 +1,6 @@
 """The rules of the business, as data and small functions: the contract's section The life of a booking."""
 
-from mechtech.errors import Conflict, Forbidden
+from mechtech.errors import Conflict, Forbidden, Invalid
 
 NEXT = {
     "pending": {"confirmed", "cancelled"},
@@ -12,7 +12,9 @@ NEXT = {
 STATUSES = tuple(NEXT)
 FINAL = {status for status, following in NEXT.items() if not following}
 ACTIVE = {"confirmed", "in-progress"}  # what a mechanic's capacity counts
-OWNER_CANCELS = {"pending", "confirmed"}  # after that, only an admin
+OWNER_CHANGES = {"pending", "confirmed"}  # until when an owner may cancel and correct
+OF_SERVICE = {"cost": "cost", "service_date": "serviceDate"}  # columns of service_history, as clients name them
+CORRECTIONS = {"phone", "description", "location", "latitude", "longitude"}
 
 
 def reference(booking_id: int) -> str:
@@ -25,7 +27,7 @@ def actor(user: dict | None) -> str:
 
 
 def first_step(booking: dict) -> dict:
-    """Of its history, unless an admin booked."""
+    """The first history entry, `pending`, of a booking that no admin made."""
     by = "guest" if booking["user_id"] is None else "customer"
     return {"status": "pending", "at": booking["created_at"], "by": by}
 
@@ -35,9 +37,9 @@ def opens(booking: dict, user: dict | None, token_booking_id: int | None) -> boo
     return booking["id"] == token_booking_id or is_admin(user) or _is_owner(booking, user)
 
 
-def shows(mechanic: dict, user: dict | None) -> bool:
-    """Unverified mechanics are for admins only."""
-    return bool(mechanic["verified"]) or is_admin(user)
+def shows(mechanic: dict, user: dict | None, served: bool) -> bool:
+    """Unverified mechanics are for admins, and for those who have a booking with them. served: whether the user has."""
+    return bool(mechanic["verified"]) or served or is_admin(user)
 
 
 def is_admin(user: dict | None) -> bool:
@@ -49,27 +51,39 @@ def _is_owner(booking: dict, user: dict | None) -> bool:
 
 
 def check_update_allowed(changes: dict, by: str) -> None:
-    """Of all updates, an owner may only cancel."""
-    if by != "admin" and ("mechanic_id" in changes or changes.get("status") != "cancelled"):
-        raise Forbidden("You may only cancel this booking.")
+    """An owner may cancel, and correct how to find and reach them. Raises Forbidden."""
+    if by == "admin":
+        return
+    allowed = CORRECTIONS | ({"status"} if changes.get("status") == "cancelled" else set())
+    if not changes.keys() <= allowed:
+        raise Forbidden("You may only cancel this booking, or correct your phone, description and place.")
 
 
-def check_review_allowed(booking: dict, user: dict | None) -> None:
-    """user: None for the guest whose booking it is."""
-    if is_admin(user) and not _is_owner(booking, user):
+def check_review_allowed(user: dict | None) -> None:
+    """Only the customer reviews, never an admin. user: None for the guest whose booking it is."""
+    if is_admin(user):
         raise Forbidden("Only the customer may review a booking.")
+
+
+def check_changes(current: str, changes: dict, by: str) -> None:
+    """Raises Conflict for changes that this status does not allow to them, Invalid for a cost that comes too early."""
+    if "status" in changes:
+        check_step(current, changes["status"], by)
+    if "mechanic_id" in changes and current in FINAL:
+        raise Conflict(f"A booking that is {current} keeps its mechanic.")
+    if not CORRECTIONS.isdisjoint(changes) and (current in FINAL or (by != "admin" and current not in OWNER_CHANGES)):
+        raise Conflict(f"A booking that is {current} can no longer be corrected.")
+    if "completed" not in (current, changes.get("status")):
+        sent = [name for column, name in OF_SERVICE.items() if changes.get(column) is not None]
+        if sent:
+            raise Invalid(fields=dict.fromkeys(sent, "Only a completed booking has this."))
 
 
 def check_step(current: str, wanted: str, by: str) -> None:
     if wanted not in NEXT[current]:
         raise Conflict(f"A booking that is {current} cannot become {wanted}.")
-    if wanted == "cancelled" and by != "admin" and current not in OWNER_CANCELS:
+    if wanted == "cancelled" and by != "admin" and current not in OWNER_CHANGES:
         raise Conflict("The service has begun: please call us to cancel it.")
-
-
-def check_mechanic_change(current: str) -> None:
-    if current in FINAL:
-        raise Conflict(f"A booking that is {current} keeps its mechanic.")
 
 
 def takes_slot(before: dict, status: str, mechanic_id: int | None) -> bool:

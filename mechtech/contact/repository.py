@@ -2,12 +2,13 @@
 
 from mechtech import clock
 from mechtech.database import Transaction, get_db
-from mechtech.database.page import page
+from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
 
 COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
+CONDITIONS = {"status": "status = :status"}
 
 
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
@@ -31,9 +32,9 @@ def create(message: dict, retry: Retry) -> tuple[int, bool]:
     return get_db().transaction(create_once)
 
 
-def list_page(status: str | None, before: int | None, limit: int) -> tuple[list[dict], int, int | None]:
-    """A page of messages, how many match, and the cursor of the next page."""
-    return page(COLUMNS, "contact_messages", {"status": status}, before, limit)
+def list_page(filters: dict, after: Position | None, limit: int) -> tuple[list[dict], int, Position | None]:
+    """A page of messages, how many match the filters, and the position that the next page begins after."""
+    return page(f"SELECT {COLUMNS} FROM contact_messages", "contact_messages", CONDITIONS, filters, after, limit)
 
 
 def find(message_id: int) -> dict:

@@ -4,7 +4,6 @@ from flask import Blueprint
 
 from mechtech.contact import repository
 from mechtech.contact.schemas import Contact, ContactQuery
-from mechtech.web import tokens
 from mechtech.web.authentication import admin, anyone
 from mechtech.web.body import asks, take_retry, takes
 
@@ -24,8 +23,8 @@ def create(fields, caller):
 @asks(ContactQuery)
 @admin
 def list_page(query, caller):
-    messages, total, following = repository.list_page(**query)
-    return {"total": total, "messages": messages, "nextCursor": following and tokens.cursor(following)}
+    messages, total, following = repository.list_page(query.filters, query.after, query.limit)
+    return {"total": total, "messages": messages, "nextCursor": query.cursor(following)}
 
 
 @contact.get("/<row_id:id>")

@@ -1,4 +1,5 @@
-from mechtech.web.fields import Choice, Email, IdempotencyKey, Input, Page, Text
+from mechtech.web.fields import Choice, Email, IdempotencyKey, Input, Text
+from mechtech.web.paging import Page
 
 
 class Contact(Input):
@@ -6,6 +7,9 @@ class Contact(Input):
     email = Email()
     message = Text(10, 5000)
     idempotency_key = IdempotencyKey()
+
+    def unknown_names(self, data):
+        return [name for name in super().unknown_names(data) if name != "name" or "fullName" in data]
 
     def read(self, data):
         """The site's own form sends `name`: it is taken where fullName is absent, and named in errors."""
@@ -16,4 +20,6 @@ class Contact(Input):
 
 
 class ContactQuery(Page):
+    list_name = "contact"
+
     status = Choice(("unread", "read"), load_default=None)

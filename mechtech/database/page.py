@@ -1,40 +1,61 @@
 """Lists that come page by page, newest first; the last page costs what the first does."""
 
-from mechtech.database import get_db
+from typing import NamedTuple
+
+from mechtech.database import Transaction, get_db
 
 COUNTED = 10_000  # a total stops there
-NEWEST = 2**63 - 1
 
 
-def page(columns: str, table: str, filters: dict, before: int | None, limit: int) -> tuple[list[dict], int, int | None]:
-    """Up to limit rows with ids below `before`, the total that match the filters, and the cursor of the next page.
+class Position(NamedTuple):
+    """The row that a page ends with, and the next one begins after."""
 
-    columns, table and the names of filters are constants of the repository. A filter that is None asks for nothing.
-    The page and its total are read from one state of the database.
+    created_at: str
+    id: int
+
+
+def page(
+    select: str,
+    table: str,
+    conditions: dict[str, str],
+    filters: dict,
+    after: Position | None,
+    limit: int,
+    oldest_first: bool = False,
+) -> tuple[list[dict], int, Position | None]:
+    """Up to limit rows, how many match the filters, and the position of the next page, or None at the end.
+
+    select, table and conditions are constants of the repository. filters has a value for each condition by its name;
+    None asks for nothing. The page and its total are read from one state of the database.
     """
     filters = {name: value for name, value in filters.items() if value is not None}
-    where = "".join(f" AND {name} = :{name}" for name in filters)
+    asked = [conditions[name] for name in filters]
+    order, beyond = ("ASC", ">") if oldest_first else ("DESC", "<")
+    begun = [f"({table}.created_at, {table}.id) {beyond} (:after_time, :after_id)"] if after else []
 
-    def read(tx) -> tuple[list[dict], int]:
+    def read(tx: Transaction) -> tuple[list[dict], int]:
         rows = tx.all(
             f"""
-            SELECT {columns}
-            FROM {table}
-            WHERE id < :before{where}
-            ORDER BY id DESC
+            {select}
+            {_where(asked + begun)}
+            ORDER BY {table}.created_at {order}, {table}.id {order}
             LIMIT :limit
             """,
-            {**filters, "before": before or NEWEST, "limit": limit + 1},
+            {**filters, "limit": limit + 1, **({"after_time": after[0], "after_id": after[1]} if after else {})},
         )
         counted = tx.one(
             f"""
             SELECT COUNT(*) AS total
-            FROM (SELECT 1 FROM {table} WHERE id < {NEWEST}{where} LIMIT {COUNTED}) AS counted
+            FROM (SELECT 1 FROM {table} {_where(asked)} LIMIT {COUNTED}) AS counted
             """,
             filters,
         )
         return rows, counted["total"]
 
     rows, total = get_db().snapshot(read)
-    following = rows[limit - 1]["id"] if len(rows) > limit else None
-    return rows[:limit], total, following
+    shown = rows[:limit]
+    return shown, total, Position(shown[-1]["created_at"], shown[-1]["id"]) if len(rows) > limit else None
+
+
+def _where(conditions: list[str]) -> str:
+    return f"WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -1,16 +1,17 @@
 """The directory of mechanics, their free slots and their services."""
 
-from math import asin, cos, degrees, radians, sin, sqrt
-
 from mechtech import clock
 from mechtech.database import Duplicate, Transaction, get_db
 from mechtech.errors import Invalid, NotFound
+from mechtech.mechanics import geometry
 
-EARTH_KM = 6371.0
+NOWHERE = (1.0, 0.0)  # a range of longitude that holds none
 TAKEN = {"email": "There is a mechanic with this address already."}
 COLUMNS = """
-    id, name, email, phone, latitude, longitude, rating, experience_years, specializations, verified, created_at,
-    updated_at"""
+    id, name, email, phone, mechanics.latitude, longitude, rating, experience_years, specializations, verified,
+    created_at, updated_at, (
+        SELECT COUNT(*) FROM service_history WHERE service_history.mechanic_id = mechanics.id AND rating IS NOT NULL
+    ) AS review_count"""
 COUNT_ACTIVE = """
     SELECT COUNT(*) AS active
     FROM bookings
@@ -23,10 +24,13 @@ FREE = """AND :capacity > (
 )"""
 
 
-def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[list[dict], int]:
-    """The best rated, then most experienced, and how many match. capacity: only those with a free slot."""
-    matching = _matching(specialization, capacity)
-    params = {"specialization": specialization.casefold(), "capacity": capacity, "limit": limit}
+def list_best(specialization: str, capacity: int | None, verified: int | None, limit: int) -> tuple[list[dict], int]:
+    """The best rated, then most experienced, and how many match.
+
+    capacity: only those with a free slot. verified: 1 or 0; None asks for both.
+    """
+    matching = _matching(specialization, capacity, verified)
+    params = {**_params(specialization, capacity, verified), "limit": limit}
 
     def read(tx: Transaction) -> tuple[list[dict], int]:
         best = tx.all(
@@ -47,26 +51,50 @@ def list_best(specialization: str, capacity: int | None, limit: int) -> tuple[li
 
 
 def list_near(
-    latitude: float, longitude: float, radius: float, specialization: str, capacity: int | None, limit: int
+    latitude: float,
+    longitude: float,
+    radius: float,
+    specialization: str,
+    capacity: int | None,
+    verified: int | None,
+    limit: int,
 ) -> tuple[list[dict], int]:
-    """Those within radius km, nearest first, each with distance_km, and how many match."""
-    reach = degrees(radius / EARTH_KM)
-    band = get_db().all(
+    """Those within radius km, nearest first, each with distance_km, and how many match.
+
+    The index finds them by whole degrees of latitude and, within each, by longitude.
+    """
+    box = geometry.box(latitude, longitude, radius)
+    (west, east), (west2, east2) = (*box.longitudes, NOWHERE)[:2]
+    candidates = get_db().all(
         f"""
+        WITH RECURSIVE degrees (latitude) AS (
+            SELECT CAST(:south AS INTEGER)
+            UNION ALL
+            SELECT latitude + 1 FROM degrees WHERE latitude < CAST(:north AS INTEGER)
+        ), ranges (west, east) AS (
+            VALUES (:west, :east), (:west2, :east2)
+        )
         SELECT {COLUMNS}
-        FROM mechanics
-        WHERE latitude BETWEEN :south AND :north AND {_matching(specialization, capacity)}
+        FROM degrees
+        CROSS JOIN ranges
+        CROSS JOIN mechanics
+        WHERE CAST(mechanics.latitude AS INTEGER) = degrees.latitude
+            AND mechanics.longitude BETWEEN ranges.west AND ranges.east
+            AND {_matching(specialization, capacity, verified)}
         """,
         {
-            "south": latitude - reach,
-            "north": latitude + reach,
-            "specialization": specialization.casefold(),
-            "capacity": capacity,
+            **_params(specialization, capacity, verified),
+            "south": box.south,
+            "north": box.north,
+            "west": west,
+            "east": east,
+            "west2": west2,
+            "east2": east2,
         },
     )
-    for mechanic in band:
-        mechanic["distance_km"] = _distance_km(latitude, longitude, mechanic["latitude"], mechanic["longitude"])
-    near = sorted((row for row in band if row["distance_km"] <= radius), key=lambda row: row["distance_km"])
+    for mechanic in candidates:
+        mechanic["distance_km"] = geometry.distance_km(latitude, longitude, mechanic["latitude"], mechanic["longitude"])
+    near = sorted((row for row in candidates if row["distance_km"] <= radius), key=lambda row: row["distance_km"])
     for mechanic in near:
         mechanic["distance_km"] = round(mechanic["distance_km"], 2)
     return near[:limit], len(near)
@@ -154,14 +182,29 @@ def update(mechanic_id: int, changes: dict) -> dict:
         raise Invalid(fields=TAKEN) from None
 
 
-def _matching(specialization: str, capacity: int | None) -> str:
-    """What a list asks of a mechanic, as SQL; '' and None ask for nothing."""
-    return f"verified = 1 {SPECIALIZED if specialization else ''} {'' if capacity is None else FREE}"
+def serves(mechanic_id: int, user_id: int | None, booking_id: int | None) -> bool:
+    """Whether the mechanic has that booking, or any of that user's."""
+    found = get_db().one(
+        """
+        SELECT 1
+        FROM bookings
+        WHERE mechanic_id = :mechanic_id AND (user_id = :user_id OR id = :booking_id)
+        LIMIT 1
+        """,
+        {"mechanic_id": mechanic_id, "user_id": user_id, "booking_id": booking_id},
+    )
+    return found is not None
 
 
-def _distance_km(latitude1: float, longitude1: float, latitude2: float, longitude2: float) -> float:
-    """Along a great circle: the haversine formula. Places in degrees."""
-    phi1, phi2 = radians(latitude1), radians(latitude2)
-    across = sin((phi2 - phi1) / 2) ** 2
-    along = sin(radians(longitude2 - longitude1) / 2) ** 2
-    return 2 * EARTH_KM * asin(min(1.0, sqrt(across + cos(phi1) * cos(phi2) * along)))
+def _matching(specialization: str, capacity: int | None, verified: int | None) -> str:
+    """What a list asks of a mechanic, as SQL."""
+    asked = [
+        "TRUE" if verified is None else "verified = :verified",
+        SPECIALIZED if specialization else "",
+        "" if capacity is None else FREE,
+    ]
+    return " ".join(asked)
+
+
+def _params(specialization: str, capacity: int | None, verified: int | None) -> dict:
+    return {"specialization": specialization.casefold(), "capacity": capacity, "verified": verified}

@@ -5,7 +5,7 @@ from flask import Blueprint, current_app
 from mechtech.bookings import rules
 from mechtech.errors import NotFound
 from mechtech.mechanics import repository
-from mechtech.mechanics.schemas import Mechanic, MechanicQuery, MechanicUpdate
+from mechtech.mechanics.schemas import AdminMechanicQuery, Mechanic, MechanicQuery, MechanicUpdate
 from mechtech.web.authentication import admin, anyone
 from mechtech.web.body import asks, takes
 
@@ -13,11 +13,12 @@ mechanics = Blueprint("mechanics", __name__, url_prefix="/api/mechanics")
 
 
 @mechanics.get("")
-@asks(MechanicQuery)
+@asks(MechanicQuery, for_admin=AdminMechanicQuery)
 @anyone
 def list_matching(query, caller):
     capacity = _capacity() if query["available"] == "true" else None
-    match = query["specialization"], capacity, query["limit"]
+    verified = {"1": 1, "0": 0, "all": None}[query.get("verified", "1")]
+    match = query["specialization"], capacity, verified, query["limit"]
     if query["latitude"] is None:
         found, total = repository.list_best(*match)
     else:
@@ -63,7 +64,8 @@ def update(id, fields, caller):
 def _shown(id, caller) -> dict:
     """The mechanic, if the caller may see them; else NotFound, as for one that does not exist."""
     mechanic = repository.find(id)
-    if not rules.shows(mechanic, caller.user):
+    served = not mechanic["verified"] and repository.serves(id, caller.user_id, caller.booking_id)
+    if not rules.shows(mechanic, caller.user, served):
         raise NotFound
     return mechanic
 

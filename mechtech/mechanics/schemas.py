@@ -41,3 +41,9 @@ class MechanicQuery(Place):
     specialization = Text(0, load_default="")
     available = Choice(("true", "false"), load_default="false")
     limit = Digits(1, 200, load_default=100)
+
+
+class AdminMechanicQuery(MechanicQuery):
+    """An admin may ask for the unverified ones, or for all."""
+
+    verified = Choice(("1", "0", "all"), load_default="1")

@@ -3,20 +3,26 @@
 import json
 from functools import lru_cache, wraps
 from hashlib import sha256
+from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from flask import request
 from marshmallow import missing
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
+from mechtech.web.authentication import calls_as_admin
 from mechtech.web.fields import RETRY_KEY
 from mechtech.web.idempotency import Retry
 
 LIMIT = 64 * 1024  # bytes
+UNKNOWN = "This name is not known here."
 
 
 def takes(schema):
-    """The view gets `fields`: the body as the schema loads it."""
+    """The view gets `fields`: the body as the schema loads it.
+
+    Fields that the schema does not know are an error of a PUT; the success of a POST names them as `ignored`.
+    """
     loader = schema()
     retryable = "idempotency_key" in loader.fields
 
@@ -27,33 +33,62 @@ def takes(schema):
             data = json_object(environ)
             if retryable:  # the key is validated with the body, so that all that is wrong is told at once
                 data[RETRY_KEY] = environ.get("HTTP_IDEMPOTENCY_KEY", missing)
-            return view(*args, fields=_load(loader, data), **kwargs)
+            unknown = loader.unknown_names(data)
+            if unknown and request.method == "PUT":
+                _load(loader, data, dict.fromkeys(unknown, UNKNOWN))
+            answer = view(*args, fields=_load(loader, data), **kwargs)
+            return _with_ignored(answer, unknown) if unknown else answer
 
+        validated.body_schema = schema
         return validated
 
     return decorate
 
 
-def asks(schema):
-    """The view gets `query`: the query string as the schema loads it."""
-    loader = schema()
+def _with_ignored(answer: dict | tuple, names: list[str]) -> dict | tuple:
+    """The answer of a POST, which names the fields that nobody read."""
+    if isinstance(answer, tuple):
+        body, *rest = answer
+        return ({**body, "ignored": names}, *rest)
+    return {**answer, "ignored": names}
 
-    @lru_cache(64)  # the same things are asked for again and again; the string tells them apart
-    def load(query_string: bytes) -> dict:
-        try:
-            pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
-        except UnicodeDecodeError:
-            raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
-        return _load(loader, dict(reversed(pairs)))  # of a name that stands twice, the first counts
+
+def asks(schema, for_admin=None):
+    """The view gets `query`: the query string as the schema loads it.
+
+    for_admin: the schema for an admin, who may ask for more. To everyone else its further names are unknown ones.
+    """
+    load, load_for_admin = _query_loader(schema), for_admin and _query_loader(for_admin)
 
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
-            return view(*args, query=dict(load(request.query_string)), **kwargs)
+            chosen = load_for_admin if for_admin and calls_as_admin() else load
+            query = chosen(request.query_string)
+            return view(*args, query=dict(query) if isinstance(query, dict) else query, **kwargs)
 
+        validated.query_schema = schema
         return validated
 
     return decorate
+
+
+def _query_loader(schema):
+    """A function from a query string to what the schema loads of it."""
+    loader = schema()
+    known = {field.data_key or name for name, field in loader.fields.items()}
+
+    @lru_cache(64)  # the same things are asked for again and again; the string tells them apart
+    def load(query_string: bytes):
+        try:
+            pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
+        except UnicodeDecodeError:
+            raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
+        data = dict(reversed(pairs))  # of a name that stands twice, the first counts
+        unknown = {name: UNKNOWN for name in data if name not in known and not name.startswith("_")}
+        return _load(loader, data, unknown)
+
+    return load
 
 
 def raw(environ: dict) -> bytes:
@@ -108,8 +143,8 @@ def _object(pairs):
 DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_object)
 
 
-def _load(loader, data: dict) -> dict:
+def _load(loader, data: dict, wrong_already: dict[str, str] = MappingProxyType({})):
     fields, wrong = loader.read(data)
-    if wrong:
-        raise Invalid(fields=wrong)
+    if wrong or wrong_already:
+        raise Invalid(fields={**wrong_already, **(wrong or {})})
     return fields

@@ -5,8 +5,6 @@ import re
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validates_schema
 
-from mechtech.web import tokens
-
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 # What a browser's <input type=email> lets through, with a dot in the domain. In ASCII, so that the database's NOCASE
@@ -22,10 +20,17 @@ NEEDED = "This is needed."
 
 
 class Input(Schema):
-    """What a request may carry; names that it does not know are ignored."""
+    """What a request may carry."""
 
     class Meta:
         unknown = EXCLUDE
+
+    read_by_hooks: frozenset[str] = frozenset()  # names that are no fields, but that a hook of the schema reads
+
+    def unknown_names(self, data: dict) -> list[str]:
+        """The names of what nobody would read, as they were sent."""
+        known = {field.data_key or name for name, field in self.fields.items()} | self.read_by_hooks
+        return [name for name in data if name not in known]
 
     def read(self, data: dict) -> tuple[dict | None, dict[str, str] | None]:
         """The fields, or what is wrong with each, by the name it was sent under."""
@@ -200,16 +205,6 @@ class IdempotencyKey(Field):
         return value
 
 
-class Cursor(Field):
-    """Loads as the id that the page begins below."""
-
-    def check(self, value):
-        try:
-            return tokens.read_cursor(value)
-        except ValueError:
-            raise ValidationError("This is not a cursor of this list.") from None
-
-
 class Place(Input):
     """Latitude and longitude, both or neither: of a pair, the missing one is named."""
 
@@ -223,10 +218,3 @@ class Place(Input):
             absent = [name for name in absent if name not in original]
         if len(absent) == 1:
             raise ValidationError({absent[0]: ["Latitude and longitude are needed together."]})
-
-
-class Page(Input):
-    """The query of a list that comes page by page, newest first."""
-
-    limit = Digits(1, 200, load_default=50)
-    before = Cursor(data_key="cursor", load_default=None)

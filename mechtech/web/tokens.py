@@ -57,17 +57,20 @@ def _verified(token: str, secret: str) -> dict:
     return claims
 
 
-def cursor(before: int) -> str:
-    """Where the next page begins: after the row with this id."""
-    return _sign({"before": before})
+def sign_cursor(claims: dict) -> str:
+    """The text of a cursor, which read_cursor reads again."""
+    return _sign(claims)
 
 
-def read_cursor(text: str) -> int:
-    """Raises ValueError for one that is not ours."""
+def read_cursor(text: str) -> dict:
+    """The claims of a cursor. Raises ValueError for a text that is not one of ours."""
     try:
-        return jwt.decode(text, _secret(), ["HS256"])["before"]
-    except (*BAD, KeyError) as error:
+        claims = jwt.decode(text, _secret(), ["HS256"])
+    except BAD as error:
         raise ValueError("not a cursor") from error
+    if not {"after", "of"} <= claims.keys():
+        raise ValueError("not a cursor")
+    return claims
 
 
 def _sign(claims: dict) -> str:
