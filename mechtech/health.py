@@ -1,25 +1,50 @@
-"""/health and /: for whoever watches the service, and whoever meets it with curl."""
+"""/health for monitoring, and / as an index for a person with curl."""
 
 import re
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, request
 
 from mechtech.database import get_db
 from mechtech.errors import Unavailable
 from mechtech.version import VERSION
-from mechtech.web.error_handlers import unavailable
+from mechtech.web.error_handlers import log, refused
+
+HEALTH_SECONDS = 2  # how long the database and the limiter's storage have for their answers
 
 health = Blueprint("health", __name__)
 
 
+@health.record_once
+def start_checks(state) -> None:
+    state.app.extensions["mechtech.health"] = ThreadPoolExecutor(4, "health")
+
+
 @health.get("/health")
 def show_health():
-    try:
-        get_db().check()
-    except Unavailable as error:
-        body, _, headers = unavailable(error)
-        return {**body, "status": "ERROR", "version": VERSION, "database": "error"}, 503, headers
-    return {"status": "OK", "message": "MechTECH is running.", "version": VERSION, "database": "ok"}
+    """200 if both answer in time, else 503; the one that does not says "error"."""
+    pool = current_app.extensions["mechtech.health"]
+    checks = {
+        "database": pool.submit(get_db().check),
+        "limits": pool.submit(current_app.extensions["mechtech.limiter"].storage.get, "health"),
+    }
+    wait(checks.values(), timeout=HEALTH_SECONDS)
+    states = {name: _state(name, check) for name, check in checks.items()}
+    if set(states.values()) == {"ok"}:
+        return {"status": "OK", "message": "MechTECH is running.", "version": VERSION, **states}
+    body, _, headers = refused(Unavailable(retry_after=1))
+    return {**body, "status": "ERROR", "version": VERSION, **states}, 503, headers
+
+
+def _state(name: str, check: Future) -> str:
+    if not check.done():
+        error: BaseException | None = TimeoutError(f"no answer within {HEALTH_SECONDS} s")
+    else:
+        error = check.exception()
+    if error is None:
+        return "ok"
+    log.error("id=%s %s: %s", request.environ["mechtech.request_id"], name, error.__cause__ or error)
+    return "error"
 
 
 @health.get("/")

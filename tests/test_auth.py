@@ -3,7 +3,7 @@ import re
 import bcrypt
 import pytest
 
-from mechtech.web.limit_storage import HEAD, SLOT
+from mechtech.web.limit_storage import HEADER, SLOT
 from tests.answers import refused, sql, wrong_fields
 from tests.conftest import signup
 
@@ -427,9 +427,9 @@ def test_a_login_that_is_not_valid_does_not_count(client):
 def end_windows(path):
     """As if all that is counted there had begun long ago."""
     with open(path, "r+b") as file:
-        file.seek(HEAD)
+        file.seek(HEADER)
         slots = [SLOT.pack(name, count, 1) for name, count, _ in SLOT.iter_unpack(file.read())]
-        file.seek(HEAD)
+        file.seek(HEADER)
         file.write(b"".join(slots))
 
 

@@ -40,6 +40,7 @@ def test_health_tells_that_the_database_answers(client):
             "message": "MechTECH is running.",
             "version": VERSION,
             "database": "ok",
+            "limits": "ok",
         }
 
 
@@ -55,7 +56,7 @@ def test_health_is_503_while_the_database_is_broken(client, environ, caplog):
         answer = client.get("/health")
         assert answer.status_code == 503
         assert answer.json["status"] == "ERROR"
-        assert answer.json["database"] != "ok"
+        assert (answer.json["database"], answer.json["limits"]) == ("error", "ok")
         assert answer.json["version"] == VERSION
         assert answer.json["error"] == "unavailable"
         assert answer.json["requestId"] == answer.headers["X-Request-ID"]
@@ -98,3 +99,11 @@ def test_health_and_index_are_free(environ, request):
     assert client.get("/api/mechanics/").status_code == 200
     assert client.get("/api/mechanics/").status_code == 429
     assert client.get("/health").status_code == 200
+
+
+def test_health_is_503_while_the_limits_cannot_count(client, environ):
+    Path(f"{environ['DB_PATH']}.hits").write_bytes(b"This is no file of limits. " * 10)
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert (answer.json["database"], answer.json["limits"]) == ("ok", "error")
+    assert client.get("/api/mechanics").json["error"] == "unavailable"

@@ -3,11 +3,10 @@
 from hashlib import blake2b
 
 import limits
-from flask import current_app
 from flask_limiter.util import get_remote_address
 
 from mechtech.passwords import match_password
-from mechtech.web.rate_limit import limited
+from mechtech.web.rate_limit import limited, limiter
 
 FROM_ONE_ADDRESS = limits.parse("10 per 15 minutes")
 FROM_ANYWHERE = limits.parse("100 per 15 minutes")
@@ -23,7 +22,7 @@ def is_password(password: str, email: str, hashed: str | None) -> bool:
     if match_password(password, hashed):
         _check(email)
         return True
-    within = [_limiter().hit(rate, *keys) for rate, keys in _counts(email)]
+    within = [limiter().hit(rate, *keys) for rate, keys in _counts(email)]
     if not all(within):
         _check(email)
     return False
@@ -31,15 +30,11 @@ def is_password(password: str, email: str, hashed: str | None) -> bool:
 
 def _check(email: str) -> None:
     for rate, keys in _counts(email):
-        if not _limiter().test(rate, *keys):
-            raise limited(_limiter().get_window_stats(rate, *keys).reset_time)
+        if not limiter().test(rate, *keys):
+            raise limited(limiter().get_window_stats(rate, *keys).reset_time)
 
 
 def _counts(email: str):
     """The account stands there as a hash: the file outlives it."""
     account = blake2b(email.lower().encode(), digest_size=16).hexdigest()
     return (FROM_ONE_ADDRESS, ("login", account, get_remote_address())), (FROM_ANYWHERE, ("login", account))
-
-
-def _limiter():
-    return current_app.extensions["mechtech.limiter"]

@@ -6,11 +6,11 @@ from flask import Blueprint, request
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
-from mechtech.errors import InvalidJSON, NotAllowed, NotFound, Refusal, ServerError, Unavailable
+from mechtech.errors import InvalidJSON, NotAllowed, NotFound, RateLimited, Refusal, ServerError, Unavailable
 
 log = logging.getLogger("mechtech")
 
-OF_ROUTING = {404: NotFound, 405: NotAllowed}
+OF_HTTP = {404: NotFound, 405: NotAllowed, 429: RateLimited}
 
 errors = Blueprint("errors", __name__)
 
@@ -30,7 +30,7 @@ def refused(refusal: Refusal):
 
 @errors.app_errorhandler(HTTPException)
 def refused_by_routing(error: HTTPException):
-    body, status, headers = refused(OF_ROUTING.get(error.code, InvalidJSON)())
+    body, status, headers = refused(OF_HTTP.get(error.code, InvalidJSON)())
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return body, status, headers

@@ -188,7 +188,7 @@ def test_a_503_is_told_in_one_line_without_secrets(tmp_path):
         (tmp_path / "test.db.hits").rename(tmp_path / "aside.hits")
         (tmp_path / "test.db.hits").write_bytes(os.urandom(10_000))
         body = {"email": EMAIL, "password": PASSWORD}
-        wait_until(lambda: server.call("GET", "/api/mechanics/") and "not a file of limits" in log_of(server))
+        wait_until(lambda: server.call("GET", "/api/mechanics/") and "not a file of rate limits" in log_of(server))
         assert server.call("POST", "/api/auth/login", body, token=token).status == 503
         assert "Traceback" not in log_of(server)
         check_silent(server, token)

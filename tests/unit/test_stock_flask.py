@@ -58,6 +58,11 @@ def app(tmp_path):
     def brew():
         raise Teapot
 
+    @blueprint.get("/limited")
+    @app.extensions["mechtech.limiter"].limit("2 per minute")
+    def show_limited():
+        return {}
+
     app.register_blueprint(blueprint)
     return app
 
@@ -86,3 +91,10 @@ def test_a_view_may_return_a_list_a_dict_or_a_response(app):
     assert client.get("/newcomer/list").json == [1, 2]
     assert client.get("/newcomer/nested").json == {"rows": [{"inner": "{}"}]}
     assert client.get("/newcomer/response").json == {"ok": True}
+
+
+def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
+    client = app.test_client()
+    answers = [client.get("/newcomer/limited") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json["error"] == "rate_limited"
