@@ -1,20 +1,28 @@
--- The tables of MechTECH. Run as a whole, in one transaction, on a new database; a second run changes nothing.
+-- The tables of MechTECH as a new SQLite database gets them: what all migrations make. A database that exists is
+-- brought up to date by mechtech/database/migrations/sqlite/.
 -- Times are text, ISO 8601 in UTC to the second: 2026-01-19T10:30:00Z.
 
-CREATE TABLE IF NOT EXISTS users (
+CREATE TABLE users (
     id                INTEGER PRIMARY KEY AUTOINCREMENT,
     email             TEXT NOT NULL COLLATE NOCASE UNIQUE,
     password          TEXT NOT NULL,
     name              TEXT NOT NULL,
     phone             TEXT,
     role              TEXT NOT NULL DEFAULT 'customer' CHECK (role IN ('customer', 'admin')),
-    -- Seconds since 1970. A token issued before it is over: a new password moves it on.
+    -- Seconds since 1970. Tokens without a key that were issued before it have ended.
     tokens_valid_from INTEGER NOT NULL DEFAULT 0,
     created_at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
-    updated_at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
+    updated_at        TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now')),
+    -- A random text that the account's tokens carry: NULL until a password or a logout draws one.
+    token_key         TEXT
 ) STRICT;
 
-CREATE TABLE IF NOT EXISTS mechanics (
+-- Addresses are compared without regard to case, by the same expression on every engine.
+CREATE UNIQUE INDEX users_email ON users (lower(email));
+-- The cost of a bcrypt hash stands in its fifth and sixth characters: a failed login takes as long as the highest.
+CREATE INDEX users_password_cost ON users (substr(password, 5, 2)) WHERE substr(password, 1, 2) = '$2';
+
+CREATE TABLE mechanics (
     id               INTEGER PRIMARY KEY AUTOINCREMENT,
     name             TEXT NOT NULL,
     email            TEXT NOT NULL COLLATE NOCASE UNIQUE,
@@ -30,10 +38,11 @@ CREATE TABLE IF NOT EXISTS mechanics (
     CHECK ((latitude IS NULL) = (longitude IS NULL))
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS mechanics_best ON mechanics (verified, rating DESC, experience_years DESC);
-CREATE INDEX IF NOT EXISTS mechanics_degree ON mechanics (CAST(latitude AS INTEGER), longitude);
+CREATE UNIQUE INDEX mechanics_email ON mechanics (lower(email));
+CREATE INDEX mechanics_best ON mechanics (verified, rating DESC, experience_years DESC);
+CREATE INDEX mechanics_degree ON mechanics (CAST(latitude AS INTEGER), longitude);
 
-CREATE TABLE IF NOT EXISTS bookings (
+CREATE TABLE bookings (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id       INTEGER REFERENCES users (id),
     name          TEXT NOT NULL,
@@ -56,16 +65,17 @@ CREATE TABLE IF NOT EXISTS bookings (
 ) STRICT;
 
 -- Lists are ordered by time. Every index ends in the row's id, which orders what came in one second.
-CREATE INDEX IF NOT EXISTS bookings_time ON bookings (created_at);
-CREATE INDEX IF NOT EXISTS bookings_user_time ON bookings (user_id, created_at) WHERE user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS bookings_user_status_time ON bookings (user_id, status, created_at)
+CREATE INDEX bookings_time ON bookings (created_at);
+CREATE INDEX bookings_user_time ON bookings (user_id, created_at) WHERE user_id IS NOT NULL;
+CREATE INDEX bookings_user_status_time ON bookings (user_id, status, created_at)
     WHERE user_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS bookings_status_time ON bookings (status, created_at);
-CREATE INDEX IF NOT EXISTS bookings_mechanic_time ON bookings (mechanic_id, created_at) WHERE mechanic_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS bookings_active ON bookings (mechanic_id) WHERE status IN ('confirmed', 'in-progress');
+CREATE INDEX bookings_status_time ON bookings (status, created_at);
+CREATE INDEX bookings_mechanic_time ON bookings (mechanic_id, created_at) WHERE mechanic_id IS NOT NULL;
+CREATE INDEX bookings_active ON bookings (mechanic_id) WHERE status IN ('confirmed', 'in-progress');
 
--- Every status a booking had. The first, pending, is stored only if an admin booked: else the booking's row tells it.
-CREATE TABLE IF NOT EXISTS booking_history (
+-- Every status a booking had. The first, pending, is stored only if an admin booked for a caller: otherwise the
+-- booking's row tells it.
+CREATE TABLE booking_history (
     booking_id INTEGER NOT NULL REFERENCES bookings (id),
     step       INTEGER NOT NULL,
     status     TEXT NOT NULL CHECK (status IN ('pending', 'confirmed', 'in-progress', 'completed', 'cancelled')),
@@ -74,16 +84,7 @@ CREATE TABLE IF NOT EXISTS booking_history (
     PRIMARY KEY (booking_id, step)
 ) STRICT, WITHOUT ROWID;
 
--- An admin may be a customer later, and a customer an admin. A database that has this trigger without its WHEN keeps it,
--- and stores the first step always.
-CREATE TRIGGER IF NOT EXISTS bookings_begin AFTER INSERT ON bookings
-WHEN (SELECT role FROM users WHERE id = NEW.user_id) = 'admin'
-BEGIN
-    INSERT INTO booking_history (booking_id, step, status, at, actor)
-    VALUES (NEW.id, 1, 'pending', NEW.created_at, 'admin');
-END;
-
-CREATE TABLE IF NOT EXISTS service_history (
+CREATE TABLE service_history (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     booking_id   INTEGER NOT NULL UNIQUE REFERENCES bookings (id),
     mechanic_id  INTEGER REFERENCES mechanics (id),
@@ -96,12 +97,12 @@ CREATE TABLE IF NOT EXISTS service_history (
     CHECK (review IS NULL OR rating IS NOT NULL)
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS service_history_mechanic ON service_history (mechanic_id, service_date)
+CREATE INDEX service_history_mechanic ON service_history (mechanic_id, service_date)
     WHERE mechanic_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS service_history_rating ON service_history (mechanic_id, rating)
+CREATE INDEX service_history_rating ON service_history (mechanic_id, rating)
     WHERE rating IS NOT NULL;
 
-CREATE TABLE IF NOT EXISTS contact_messages (
+CREATE TABLE contact_messages (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     fullName   TEXT NOT NULL,
     email      TEXT NOT NULL,
@@ -111,18 +112,11 @@ CREATE TABLE IF NOT EXISTS contact_messages (
     updated_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))
 ) STRICT;
 
-CREATE INDEX IF NOT EXISTS contact_messages_time ON contact_messages (created_at);
-CREATE INDEX IF NOT EXISTS contact_messages_status_time ON contact_messages (status, created_at);
-
--- Indexes of earlier versions, which these replace.
-DROP INDEX IF EXISTS bookings_user;
-DROP INDEX IF EXISTS bookings_user_status;
-DROP INDEX IF EXISTS bookings_status;
-DROP INDEX IF EXISTS contact_messages_status;
-DROP INDEX IF EXISTS mechanics_place;
+CREATE INDEX contact_messages_time ON contact_messages (created_at);
+CREATE INDEX contact_messages_status_time ON contact_messages (status, created_at);
 
 -- What an Idempotency-Key made, so that a retry gets the same answer. user_id is 0 for a guest.
-CREATE TABLE IF NOT EXISTS idempotency_keys (
+CREATE TABLE idempotency_keys (
     resource   TEXT NOT NULL,
     user_id    INTEGER NOT NULL,
     key        TEXT NOT NULL,
@@ -132,4 +126,4 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
     PRIMARY KEY (resource, user_id, key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX IF NOT EXISTS idempotency_keys_age ON idempotency_keys (created_at);
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);

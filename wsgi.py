@@ -1,11 +1,18 @@
-"""The way in for gunicorn and flask: wsgi:app."""
+"""The application for gunicorn and flask: wsgi:app."""
 
 import sys
 
-from mechtech import create_app
+import click
+
+from mechtech import create_app, prepare_database
+from mechtech.database.migrate import NewerDatabase
 from mechtech.settings import SettingError
 
 try:
     app = create_app()
+    if click.get_current_context(silent=True) is None:  # a server starts; a command of flask decides for itself
+        prepare_database(app)
 except SettingError as error:
     sys.exit(f"Wrong setting: {error}")
+except NewerDatabase as error:
+    sys.exit(str(error))

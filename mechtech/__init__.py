@@ -8,7 +8,7 @@ from mechtech.accounts import repository as accounts
 from mechtech.accounts.routes import auth
 from mechtech.bookings.routes import booking
 from mechtech.contact.routes import contact
-from mechtech.database import Database
+from mechtech.database import Database, migrate
 from mechtech.errors import Unavailable
 from mechtech.health import health
 from mechtech.mechanics.routes import mechanics
@@ -25,7 +25,9 @@ def create_app(config: settings.Settings | None = None) -> App:
     config = config or settings.load()
     app = App(__name__, static_folder=None)
     app.config["settings"] = config
-    app.extensions["mechtech.db"] = Database(config.db_path, SCHEMA.read_text(encoding="utf-8"))
+    app.extensions["mechtech.db"] = Database(
+        config.db_path, SCHEMA.read_text(encoding="utf-8"), migrate.scripts("sqlite")
+    )
     hashed_at_once = max(1, settings.cores() // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
 
@@ -36,20 +38,22 @@ def create_app(config: settings.Settings | None = None) -> App:
     # (web/authentication.py), follow as decorators of each route.
     for layer in (origins, rate_limit):
         layer.init_app(app)
-    authentication.init_app(app, find_account=accounts.check_token)
+    authentication.init_app(app, find_account=accounts.find)
     for blueprint in (health, auth, booking, contact, mechanics, errors):
         app.register_blueprint(blueprint)
 
     app.json.sort_keys = False  # rows keep the order of their columns
     app.json.compact = True
     commands.init_app(app)
-    _make_tables(app.extensions["mechtech.db"])
     return app
 
 
-def _make_tables(db: Database) -> None:
-    """A database that is not well yet stops nothing: the first request after it is will make them."""
+def prepare_database(app: App) -> None:
+    """Bring the database up to date at the start of a server. Raises NewerDatabase.
+
+    A database that is locked or on a full disk stops nothing: the first request that finds it well does the rest.
+    """
     try:
-        db.make()
+        app.extensions["mechtech.db"].make()
     except Unavailable as error:
-        logging.getLogger("mechtech").error("cannot make the tables yet: %s", error.__cause__ or error)
+        logging.getLogger("mechtech").error("cannot bring the database up to date yet: %s", error.__cause__ or error)

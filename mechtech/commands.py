@@ -17,14 +17,26 @@ SEED = Path(__file__).parent.parent / "seed.sql"
 
 
 def init_app(app: Flask) -> None:
-    for command in (init_db, seed, create_admin, reset_password, import_original):
+    for command in (init_db, migrate, seed, create_admin, reset_password, import_original):
         app.cli.command()(command)
 
 
 def init_db():
-    """Make the tables that are missing."""
+    """Make the tables of a new database, or bring one that exists up to date."""
     get_db().make()
     click.echo(f"The tables are there: {get_db().path}")
+
+
+@click.option("--check", is_flag=True, help="Change nothing; exit with 1 if a migration is due.")
+def migrate(check):
+    """Run the migrations that are due. The start of the service does so too."""
+    database = get_db()
+    found = database.version()
+    if check:
+        click.echo(f"The database is of version {found}, the newest is {database.latest}.")
+        sys.exit(found < database.latest)
+    database.make()
+    click.echo(f"The database is of version {database.latest}.")
 
 
 @click.option("--if-new", is_flag=True, help="Only into a database without users and bookings.")
@@ -38,12 +50,20 @@ def seed(if_new):
 
 @click.argument("email")
 @click.option("--name", default="Administrator", show_default=True)
-def create_admin(email, name):
-    """Make an admin: a new user, or one that there is."""
+@click.option("--existing", is_flag=True, help="Make an account that exists the admin, with a new password.")
+def create_admin(email, name, existing):
+    """Make an admin: a new account, or with --existing one that there is."""
     account = repository.find_login(email)
+    if account is None and existing:
+        raise click.ClickException(f"There is no account {email}.")
     if account is not None:
+        shown = f"{account['email']} is an account of {account['name']!r}, made {account['created_at']}"
+        if not existing:
+            raise click.ClickException(f"{shown}. If it is to be the admin, with a new password, add --existing.")
+        click.echo(f"{shown}.")
+        _set_password(account)
         repository.make_admin(account["id"])
-        click.echo(f"{account['email']} is an admin now; the password stays as it is.")
+        click.echo(f"{account['email']} is an admin now, with a new password; its sessions have ended.")
         return
     fields = _valid(Signup, name=name, email=email, password=_ask_password())
     account = repository.create(
@@ -58,19 +78,25 @@ def create_admin(email, name):
 
 @click.argument("email")
 def reset_password(email):
-    """Give a user a new password; their tokens end."""
+    """Give an account a new password; its tokens end."""
     account = repository.find_login(email)
     if account is None:
-        raise click.ClickException(f"There is no user {email}.")
+        raise click.ClickException(f"There is no account {email}.")
+    _set_password(account)
+    click.echo(f"{account['email']} has a new password; its sessions have ended.")
+
+
+def _set_password(account: dict) -> None:
     fields = _valid(Confirmed, password=_ask_password())
     new_password = hash_password(fields["new_password"])
-    repository.update(account["id"], {}, password=new_password, instead_of=account["password"])
-    click.echo(f"{account['email']} has a new password; whoever was signed in is not any more.")
+    if repository.set_password(account["id"], new_password, instead_of=account["password"]) is None:
+        raise click.ClickException("The password was changed meanwhile. Nothing was done.")
 
 
 @click.argument("file")
 def import_original(file):
     """Copy the database of the original service, a file that stays as it is, into a new one."""
+    get_db().make()
     try:
         report = run_import(get_db().path, file, progress=_show_progress)
     except ImportRefused as error:

@@ -1,10 +1,12 @@
-"""Hashing passwords, a few at a time, so that whoever reads does not wait for whoever signs in.
+"""Hashing passwords with bcrypt, a few at a time, so that requests which only read do not wait for logins.
 
-bcrypt takes tens of milliseconds of a core and lets the other threads run meanwhile. The threads here hash one
-password each, below the priority of those that answer.
+bcrypt takes tens of milliseconds of a core and lets other threads run meanwhile. The threads here hash one password
+each, at a lower priority than those that answer.
 """
 
 import os
+import re
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -13,49 +15,73 @@ from flask import current_app
 
 NICENESS = 5
 LIMIT = 72  # bytes; bcrypt looks at no more
+HASH = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
+HIGHEST_COST = 20  # the settings' own highest
 
 
 class Hasher:
     """rounds: bcrypt's cost of new hashes. at_once: how many this process computes."""
 
     def __init__(self, rounds: int, at_once: int):
-        self._rounds = rounds
-        self._threads = ThreadPoolExecutor(at_once, "hasher", initializer=_step_back)
-        self._nobodys = bcrypt.hashpw(os.urandom(16).hex().encode(), bcrypt.gensalt(rounds)).decode()
+        self.rounds = rounds
+        self._threads = ThreadPoolExecutor(at_once, "hasher", initializer=_lower_priority)
 
     def hash(self, password: str) -> str:
-        """password: 72 bytes at most and no NUL, as the schemas see to."""
-        return self._threads.submit(bcrypt.hashpw, password.encode(), bcrypt.gensalt(self._rounds)).result().decode()
+        """The bcrypt hash of the password in Unicode's form NFC, of which 72 bytes count."""
+        secret = unicodedata.normalize("NFC", password).encode()[:LIMIT]
+        return self._threads.submit(bcrypt.hashpw, secret, bcrypt.gensalt(self.rounds)).result().decode()
 
-    def match(self, password: str, hashed: str | None) -> bool:
-        """Without a hash, or with a password that cannot be one: no, in the same time."""
-        secret = password.encode()
-        if hashed and hashed.startswith("$2a$"):
-            secret = secret[:LIMIT]  # the original cut silently, and its users' passwords go on working
-        possible = hashed is not None and len(secret) <= LIMIT and b"\0" not in secret
-        if not possible:
-            secret, hashed = b"-", self._nobodys
-        try:
-            return self._threads.submit(bcrypt.checkpw, secret, hashed.encode()).result() and possible
-        except ValueError:  # not a hash of bcrypt
-            return False
+    def verify(self, password: str, hashed: str | None, highest_cost: int) -> bool:
+        """Whether it is the password of the hash. hashed: None where there is no account.
+
+        highest_cost: the highest cost of any account's hash. Each failure takes as long as a hash of that cost, so
+        that its time does not tell whether there is an account, or how old its hash is.
+        """
+        highest = min(max(highest_cost, self.rounds), HIGHEST_COST)
+        return self._threads.submit(_verify, _forms(password), hashed, highest).result()
+
+    def is_outdated(self, hashed: str) -> bool:
+        """Whether the hash has another cost than new ones."""
+        return _cost(hashed) != self.rounds
 
 
-def _step_back() -> None:
-    """This thread is less urgent than those that answer, and may run on any core, though its worker keeps to one."""
+def _forms(password: str) -> list[bytes]:
+    """The password as it is hashed now, as it was typed, and as another system may have typed it."""
+    forms = (unicodedata.normalize("NFC", password), password, unicodedata.normalize("NFD", password))
+    return [form.encode()[:LIMIT] for form in dict.fromkeys(forms)]
+
+
+def _verify(forms: list[bytes], hashed: str | None, highest: int) -> bool:
+    cost = _cost(hashed)
+    for form in forms:
+        if cost is None:
+            bcrypt.hashpw(form, bcrypt.gensalt(highest))
+            continue
+        if bcrypt.checkpw(form, hashed.encode()):
+            return True
+        for missing in range(cost, highest):  # 2**cost + 2**cost + … + 2**(highest - 1) is 2**highest
+            bcrypt.hashpw(form, bcrypt.gensalt(missing))
+    return False
+
+
+def _cost(hashed: str | None) -> int | None:
+    """None for a text that is no hash of bcrypt."""
+    match = HASH.fullmatch(hashed or "")
+    return int(match[1]) if match and 4 <= int(match[1]) <= 31 else None
+
+
+def _lower_priority() -> None:
+    """Lets this thread run after those that answer, and on any core, though its worker keeps to one."""
     if hasattr(os, "sched_setaffinity"):
         with suppress(OSError):  # where this is not allowed, it only competes
             os.nice(NICENESS)
             os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
-def hash_password(password: str) -> str:
-    return _hasher().hash(password)
-
-
-def match_password(password: str, hashed: str | None) -> bool:
-    return _hasher().match(password, hashed)
-
-
-def _hasher() -> Hasher:
+def get_hasher() -> Hasher:
+    """The hasher of the app at work."""
     return current_app.extensions["mechtech.hasher"]
+
+
+def hash_password(password: str) -> str:
+    return get_hasher().hash(password)

@@ -34,6 +34,7 @@ class Settings:
     port: int
     db_path: str
     jwt_secret: str
+    jwt_secret_previous: str | None
     jwt_expire: int  # seconds
     rate_limit: limits.RateLimitItem
     rate_limit_storage: str | None  # a URI of the limits library; None for the file beside the database
@@ -95,6 +96,7 @@ def from_environment(environ: dict[str, str]) -> Settings:
         port=whole("PORT", 3000, 1, 65535),
         db_path=db_path,
         jwt_secret=_secret(get("JWT_SECRET"), env, db_path),
+        jwt_secret_previous=_previous_secret(get("JWT_SECRET_PREVIOUS"), env),
         jwt_expire=_duration(get("JWT_EXPIRE", "7d")),
         rate_limit=_rate(get("RATE_LIMIT", "1000 per hour" if env == "production" else "100 per 15 minutes")),
         rate_limit_storage=_storage(get("RATE_LIMIT_STORAGE")),
@@ -136,12 +138,20 @@ def _secret(secret: str | None, env: str, db_path: str) -> str:
             secret = _development_secret(Path(f"{db_path}.secret"))
         except OSError:
             raise SettingError(f"DB_PATH must be in a folder that can be written to, not {db_path!r}") from None
+    return _checked_secret("JWT_SECRET", secret, env)
+
+
+def _previous_secret(secret: str | None, env: str) -> str | None:
+    return secret and _checked_secret("JWT_SECRET_PREVIOUS", secret, env)
+
+
+def _checked_secret(name: str, secret: str, env: str) -> str:
     try:
         if env == "production" and len(secret.encode()) < 32:
-            raise SettingError("JWT_SECRET must be of at least 32 bytes in production")
+            raise SettingError(f"{name} must be of at least 32 bytes in production")
         jwt.encode({}, secret, "HS256")  # a text that looks like a PEM key fails at first use otherwise
     except (jwt.PyJWTError, ValueError):
-        raise SettingError("JWT_SECRET must be plain text, not a key file") from None
+        raise SettingError(f"{name} must be plain text, not a key file") from None
     return secret
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mechtech import create_app
+from mechtech import create_app, prepare_database
 from mechtech.settings import from_environment
 from tests.server import Server
 
@@ -37,7 +37,14 @@ def environ(tmp_path):
 
 @pytest.fixture
 def app(environ):
-    return create_app(from_environment(environ))
+    return started(environ)
+
+
+def started(environ):
+    """An app as a server has it when it starts: with its database up to date."""
+    app = create_app(from_environment(environ))
+    prepare_database(app)
+    return app
 
 
 @pytest.fixture
@@ -92,7 +99,7 @@ class Api:
 def lasting_client(folder) -> Api:
     """For a module's tests that change nothing: making an app for each would take longer than all of them."""
     environ = {"DB_PATH": str(folder / "lasting.db"), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4"}
-    return Api(create_app(from_environment({**environ, "RATE_LIMIT": "1000000 per hour"})).test_client())
+    return Api(started({**environ, "RATE_LIMIT": "1000000 per hour"}).test_client())
 
 
 def signup(client, email="user@example.com", password="password123", name="Some User"):
@@ -109,10 +116,14 @@ def customer(client):
 
 @pytest.fixture
 def admin(app, client):
-    token = signup(client, "admin@example.com")
-    result = app.test_cli_runner().invoke(args=["create-admin", "admin@example.com"])
+    return make_admin(app, client, "admin@example.com")
+
+
+def make_admin(app, client, email, password="password123"):
+    """The token of a new admin."""
+    result = app.test_cli_runner().invoke(args=["create-admin", email], input=f"{password}\n")
     assert result.exit_code == 0, result.output
-    return token
+    return client.post("/api/auth/login", {"email": email, "password": password}).json["token"]
 
 
 def book(client, token=None, **changes):

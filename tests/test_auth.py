@@ -86,7 +86,7 @@ def test_signup_names_a_wrong_field(lasting, field, value):
 def test_a_password_of_8_characters_to_72_bytes_is_taken_as_it_is(client, password):
     assert client.post("/api/auth/signup", {**PERSON, "password": password}).status_code == 201
     assert login(client, password=password).status_code == 200
-    assert login(client, password=password + " ").status_code == 401
+    assert login(client, password=password + " ").status_code == (401 if len(password.encode()) < 72 else 200)
     assert login(client, password=" " + password).status_code == 401
 
 
@@ -214,10 +214,11 @@ def test_a_long_password_of_the_original_goes_on_working(client, environ, passwo
     refused(login(client, "old@example.com", "-" + password[1:]), 401, "invalid_credentials")
 
 
-def test_a_password_of_72_bytes_is_not_one_of_73(client):
+def test_of_a_password_72_bytes_count(client):
     signup(client, "ann@example.com", "p" * 72)
     assert login(client, password="p" * 72).status_code == 200
-    refused(login(client, password="p" * 73), 401, "invalid_credentials")
+    assert login(client, password="p" * 73).status_code == 200  # bcryptjs cut what is longer, and so do we
+    refused(login(client, password="p" * 71), 401, "invalid_credentials")
 
 
 @pytest.mark.parametrize("damaged", ["", "x", "password123", "$2a$", "$2b$04$short", "$2b$99$" + "a" * 53, "\0"])

@@ -161,6 +161,7 @@ def test_seed_if_new_adds_nothing_to_a_database_in_use(environ, client):
 def test_seed_refuses_in_production(environ):
     assert "production" in failed(flask({**environ, "MECHTECH_ENV": "production"}, "seed"))
     assert failed(flask({**environ, "MECHTECH_ENV": "production"}, "seed", "--if-new"))
+    succeeded(flask(environ, "init-db"))
     assert everything(environ) == {table: [] for table in (*TABLES, "booking_history")}
 
 
@@ -183,17 +184,26 @@ def test_create_admin_has_a_name_by_default(environ, client, ending):
     assert login(client, "boss@example.com", "password123").json["user"]["name"] == "Administrator"
 
 
-def test_create_admin_makes_an_existing_user_an_admin(environ, client):
-    """Found in any case; nothing is asked, and the password, the name and the tokens stay."""
+def test_create_admin_on_an_address_that_somebody_signed_up_with_does_nothing(environ, client):
+    token = signup(client, "ann@example.com", name="Ann Driver")
+    line = failed(flask(environ, "create-admin", "ann@example.com", typed="other password\n"))
+    assert "Ann Driver" in line and "--existing" in line
+    refused(client.get("/api/contact/", token=token), 403, "forbidden")
+    assert login(client, "ann@example.com", "password123").status_code == 200
+    assert failed(flask(environ, "create-admin", "--existing", "nobody@example.com", typed="other password\n"))
+
+
+def test_create_admin_makes_an_existing_account_the_admin_with_a_new_password(environ, client):
+    """Found in any case; its name and date are shown, and its tokens end."""
     token = signup(client, "ann@example.com", name="Ann Driver")
     refused(client.get("/api/contact/", token=token), 403, "forbidden")
-    said = succeeded(flask(environ, "create-admin", "ANN@example.com", "--name", "Other", typed="other password\n"))
-    assert "ann@example.com" in said and "admin" in said
+    said = succeeded(flask(environ, "create-admin", "ANN@example.com", "--existing", typed="other password\n"))
+    assert "ann@example.com" in said and "Ann Driver" in said and "made 20" in said
     assert users(environ) == [(1, "ann@example.com", "Ann Driver", "admin")]
+    refused(client.get("/api/contact/", token=token), 401, "unauthorized")
+    assert login(client, "ann@example.com", "password123").status_code == 401
+    token = login(client, "ann@example.com", "other password").json["token"]
     assert client.get("/api/contact/", token=token).status_code == 200
-    assert login(client, "ann@example.com", "password123").status_code == 200
-    succeeded(flask(environ, "create-admin", "ann@example.com"))
-    assert users(environ) == [(1, "ann@example.com", "Ann Driver", "admin")]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ ENDPOINTS = {
     ("POST", "/api/auth/login", "anyone"),
     ("GET", "/api/auth/profile", "user"),
     ("PUT", "/api/auth/profile", "user"),
+    ("POST", "/api/auth/logout", "user"),
     ("POST", "/api/booking", "anyone"),
     ("GET", "/api/booking", "user"),
     ("GET", "/api/booking/:id", "owner"),

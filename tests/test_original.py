@@ -190,9 +190,12 @@ def taken(filled, app):
 @pytest.fixture
 def office(taken):
     """A token of user 2, who is an admin now."""
-    result = taken.test_cli_runner().invoke(args=["create-admin", "office@mechtech.example"])
+    result = taken.test_cli_runner().invoke(
+        args=["create-admin", "--existing", "office@mechtech.example"], input="new password\n"
+    )
     assert result.exit_code == 0, result.output
-    return jwt.encode({"userId": 2, "iat": int(time.time()) - 60, "exp": 2**33}, SECRET, "HS256")
+    login = {"email": "office@mechtech.example", "password": "new password"}
+    return taken.test_client().post("/api/auth/login", json=login).json["token"]
 
 
 def said(app, file) -> str:

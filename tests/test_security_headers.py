@@ -72,10 +72,10 @@ def test_a_refusal_for_the_rate_has_them_too(environ, request):
 
 def test_an_error_that_nobody_foresaw_has_them_too(app, client):
     signup(client)
-    app.extensions["mechtech.db"].write("DROP TABLE booking_history")
-    answer = client.post("/api/booking/", BOOKING)
+    app.extensions["mechtech.db"].write("DROP TABLE idempotency_keys")
+    answer = client.post("/api/booking/", BOOKING, headers={"Idempotency-Key": "1"})
     assert (answer.status_code, answer.json["error"]) == (500, "server_error")
-    assert "booking_history" not in answer.text
+    assert "idempotency_keys" not in answer.text
     assert_helmet(answer.headers)
 
 

@@ -16,12 +16,12 @@ def test_from_sign_up_to_review(server):
     assert (made["id"], made["bookingId"], made["status"]) == ("BK000001", 1, "pending")
     guest = made["bookingToken"]
 
-    # The office signs up; a command makes it an admin.
+    # The office signs up; a command makes it an admin, with a new password.
     office = {"name": "The Office", "email": "office@example.com", "password": "password123"}
     assert server.call("POST", "/api/auth/signup", office).status == 201
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "create-admin", "OFFICE@example.com"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **server.environ}, check=True, stdin=subprocess.DEVNULL)
-    answer = server.call("POST", "/api/auth/login", office)
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "create-admin", "--existing", "OFFICE@example.com"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **server.environ}, check=True, input=b"password456\n")
+    answer = server.call("POST", "/api/auth/login", {**office, "password": "password456"})
     assert answer.json["user"]["role"] == "admin"
     admin = answer.json["token"]
 

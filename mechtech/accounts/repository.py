@@ -1,16 +1,18 @@
 """Accounts."""
 
+import secrets
+
 from mechtech import clock
 from mechtech.database import Duplicate, get_db
-from mechtech.errors import Invalid, Unauthorized
+from mechtech.errors import Invalid, InvalidToken
 
-COLUMNS = "id, name, email, phone, role, created_at, updated_at, tokens_valid_from"
+COLUMNS = "id, name, email, phone, role, created_at, updated_at, tokens_valid_from, token_key"
 TAKEN = {"email": "There is an account with this address already."}
 WRONG_PASSWORD = {"currentPassword": "This is not your password."}
 
 
 def find(user_id: int) -> dict | None:
-    """The user as answers show it, and tokens_valid_from."""
+    """The account's row without its password."""
     return get_db().one(
         f"""
         SELECT {COLUMNS}
@@ -21,38 +23,44 @@ def find(user_id: int) -> dict | None:
     )
 
 
-def check_token(user_id: int | None, token_issued: float | None) -> dict | None:
-    """The user as find() has it, or None for no user. token_issued: seconds since 1970.
-
-    Raises Unauthorized for a token of nobody, or one that a new password ended.
-    """
-    if user_id is None:
-        return None
-    user = find(user_id)
-    if user is None or token_issued < user["tokens_valid_from"]:
-        raise Unauthorized("The token is not valid any more.")
-    return user
-
-
 def find_login(email: str) -> dict | None:
-    """The user as find() has it, and password: the hash. The address in any case."""
-    return get_db().one(
-        f"""
-        SELECT {COLUMNS}, password
+    """The account's row with `password`, its hash. The address may be in any case, and in either form of its domain."""
+    for form in dict.fromkeys((email, _ascii_domain(email))):
+        account = get_db().one(
+            f"""
+            SELECT {COLUMNS}, password
+            FROM users
+            WHERE lower(email) = lower(:email)
+            """,
+            {"email": form},
+        )
+        if account is not None:
+            return account
+    return None
+
+
+def find_highest_cost() -> int:
+    """The highest cost of any account's bcrypt hash, of those that are in use anywhere; 0 where there is none.
+
+    A damaged hash that claims a cost of 31 must not make every failed login take a day.
+    """
+    highest = get_db().one(
+        """
+        SELECT MAX(substr(password, 5, 2)) AS cost
         FROM users
-        WHERE email = :email
-        """,
-        {"email": email},
-    )
+        WHERE substr(password, 1, 2) = '$2' AND substr(password, 5, 2) BETWEEN '04' AND '16'
+        """
+    )["cost"]
+    return int(highest) if highest and highest.isdigit() else 0
 
 
 def create(*, name: str, email: str, phone: str | None, password: str, role: str = "customer") -> dict:
-    """The new user as find() has it; password: the hash. Raises Invalid if the address is taken, in whatever case."""
+    """The new account's row; password: the hash. Raises Invalid if the address is taken, in whatever case."""
     try:
-        return get_db().write(
+        made = get_db().write(
             f"""
-            INSERT INTO users (name, email, phone, password, role, created_at, updated_at)
-            VALUES (:name, :email, :phone, :password, :role, :now, :now)
+            INSERT INTO users (name, email, phone, password, role, token_key, created_at, updated_at)
+            VALUES (:name, :email, :phone, :password, :role, :token_key, :now, :now)
             RETURNING {COLUMNS}
             """,
             {
@@ -61,47 +69,90 @@ def create(*, name: str, email: str, phone: str | None, password: str, role: str
                 "phone": phone,
                 "password": password,
                 "role": role,
+                "token_key": _draw_key(),
                 "now": clock.text(clock.now()),
             },
-        )[0]
+        )
     except Duplicate:
         raise Invalid(fields=TAKEN) from None
+    return made[0]
 
 
-def update(user_id: int, changes: dict, password: str | None = None, instead_of: str | None = None) -> dict:
-    """The user as find() has it, after changes of name and phone, and of the password if there is one.
-
-    password, instead_of: hashes. The old one must still stand there, else Invalid: of two changes at once one wins.
-    Raises Unauthorized if the user is gone.
-    """
+def update(user_id: int, changes: dict) -> dict:
+    """The account's row after changes of name and phone. Raises InvalidToken if the account is gone."""
     updated = get_db().write(
         f"""
         UPDATE users
         SET name = COALESCE(:name, name),
-            phone = CASE WHEN :phone_given THEN :phone ELSE phone END,
-            password = COALESCE(:password, password),
-            tokens_valid_from = CASE
-                WHEN :password IS NULL THEN tokens_valid_from
-                ELSE MAX(tokens_valid_from, :seconds) + 1
-            END,
+            phone = CASE WHEN :has_phone = 1 THEN :phone ELSE phone END,
             updated_at = :now
-        WHERE id = :id AND (:password IS NULL OR password = :instead_of)
+        WHERE id = :id
         RETURNING {COLUMNS}
         """,
         {
             "id": user_id,
             "name": changes.get("name"),
+            "has_phone": int("phone" in changes),
             "phone": changes.get("phone"),
-            "phone_given": "phone" in changes,
-            "password": password,
-            "instead_of": instead_of,
-            "seconds": clock.now(),
             "now": clock.text(clock.now()),
         },
     )
     if not updated:
-        raise Unauthorized if password is None else Invalid(fields=WRONG_PASSWORD)
+        raise InvalidToken
     return updated[0]
+
+
+def set_password(user_id: int, password: str, instead_of: str, changes: dict | None = None) -> dict | None:
+    """The account's row with a new password and key, so that every token ends; changes are those of update().
+
+    password, instead_of: hashes. None if the old one is not there any more: of two changes at once one wins.
+    """
+    changes = changes or {}
+    updated = get_db().write(
+        f"""
+        UPDATE users
+        SET name = COALESCE(:name, name),
+            phone = CASE WHEN :has_phone = 1 THEN :phone ELSE phone END,
+            password = :password, token_key = :token_key, updated_at = :now
+        WHERE id = :id AND password = :instead_of
+        RETURNING {COLUMNS}
+        """,
+        {
+            "id": user_id,
+            "name": changes.get("name"),
+            "has_phone": int("phone" in changes),
+            "phone": changes.get("phone"),
+            "password": password,
+            "instead_of": instead_of,
+            "token_key": _draw_key(),
+            "now": clock.text(clock.now()),
+        },
+    )
+    return updated[0] if updated else None
+
+
+def rehash(user_id: int, password: str, instead_of: str) -> None:
+    """Store the same password under a new hash; its tokens stay. password, instead_of: hashes."""
+    get_db().write(
+        """
+        UPDATE users
+        SET password = :password
+        WHERE id = :id AND password = :instead_of
+        """,
+        {"id": user_id, "password": password, "instead_of": instead_of},
+    )
+
+
+def end_tokens(user_id: int) -> None:
+    """Draw the account's key anew."""
+    get_db().write(
+        """
+        UPDATE users
+        SET token_key = :token_key
+        WHERE id = :id
+        """,
+        {"id": user_id, "token_key": _draw_key()},
+    )
 
 
 def make_admin(user_id: int) -> None:
@@ -113,3 +164,16 @@ def make_admin(user_id: int) -> None:
         """,
         {"id": user_id, "now": clock.text(clock.now())},
     )
+
+
+def _draw_key() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def _ascii_domain(email: str) -> str:
+    """The address with an international domain in its xn-- form; as it is, where that is impossible."""
+    local, at, domain = email.rpartition("@")
+    try:
+        return f"{local}{at}{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return email

@@ -7,17 +7,18 @@ from mechtech.bookings import changes, repository, rules
 from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Review
 from mechtech.errors import NotFound
 from mechtech.web import tokens
-from mechtech.web.authentication import anyone, owner, user
+from mechtech.web.authentication import Caller, guest, owner, user
 from mechtech.web.body import asks, take_retry, takes
+from mechtech.web.paging import PageQuery
 
 booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 
 
 @booking.post("")
 @takes(Booking)
-@anyone
-def create(fields, caller):
-    by_admin = rules.is_admin(caller.user)
+@guest
+def create(fields: dict, caller: Caller) -> tuple[dict, int, dict]:
+    by_admin = caller.is_admin
     user_id = None if by_admin else caller.user_id
     made, replayed = repository.create(fields, take_retry(fields, caller.user_id), user_id, by_admin)
     answer = {
@@ -34,8 +35,8 @@ def create(fields, caller):
 @booking.get("")
 @asks(BookingQuery, for_admin=AdminBookingQuery)
 @user
-def list_page(query, caller):
-    filters = {**query.filters, "user_id": None if rules.is_admin(caller.user) else caller.user_id}
+def list_page(query: PageQuery, caller: Caller) -> dict:
+    filters = {**query.filters, "user_id": None if caller.is_admin else caller.user_id}
     oldest_first = filters.pop("order") == "oldest"
     bookings, total, following = repository.list_page(filters, query.after, query.limit, oldest_first)
     return {"total": total, "bookings": bookings, "nextCursor": query.cursor(following)}
@@ -43,22 +44,22 @@ def list_page(query, caller):
 
 @booking.get("/<booking_id:id>")
 @owner
-def show(id, caller):
+def show(id: int, caller: Caller) -> dict:
     return {"booking": _opened(repository.find_with_its_service_and_history(id), caller)}
 
 
 @booking.put("/<booking_id:id>")
 @takes(BookingUpdate)
 @owner
-def update(id, fields, caller):
+def update(id: int, fields: dict, caller: Caller) -> dict:
     _opened(repository.find(id), caller)
-    rules.check_update_allowed(fields, rules.actor(caller.user))
+    rules.check_update_allowed(fields, caller.role)
     return _update(id, fields, caller, "The booking is updated.")
 
 
 @booking.delete("/<booking_id:id>")
 @owner
-def cancel(id, caller):
+def cancel(id: int, caller: Caller) -> dict:
     _opened(repository.find(id), caller)
     return _update(id, {"status": "cancelled"}, caller, "The booking is cancelled.")
 
@@ -66,21 +67,21 @@ def cancel(id, caller):
 @booking.post("/<booking_id:id>/review")
 @takes(Review)
 @owner
-def review(id, fields, caller):
+def review(id: int, fields: dict, caller: Caller) -> tuple[dict, int]:
     _opened(repository.find(id), caller)
     rules.check_review_allowed(caller.user)
     changes.review(id, fields["rating"], fields["review"])
     return {"message": "Thank you for your review.", "rating": fields["rating"]}, 201
 
 
-def _opened(found: dict, caller) -> dict:
+def _opened(found: dict, caller: Caller) -> dict:
     """The booking, if it opens for the caller; else NotFound, as for one that does not exist."""
-    if not rules.opens(found, caller.user, caller.booking_id):
+    if not rules.opens(found, caller.user, caller.booking):
         raise NotFound
     return found
 
 
-def _update(id, fields, caller, message):
+def _update(id: int, fields: dict, caller: Caller, message: str) -> dict:
     capacity = current_app.config["settings"].mechanic_capacity
-    status = changes.update(id, fields, rules.actor(caller.user), capacity)
+    status = changes.update(id, fields, caller.role, capacity)
     return {"message": message, "bookingId": id, "status": status}

@@ -1,5 +1,6 @@
 """The rules of the business, as data and small functions: the contract's section The life of a booking."""
 
+from mechtech import clock
 from mechtech.errors import Conflict, Forbidden, Invalid
 
 NEXT = {
@@ -21,20 +22,15 @@ def reference(booking_id: int) -> str:
     return f"BK{booking_id:06d}"
 
 
-def actor(user: dict | None) -> str:
-    """Who did it, as a booking's history tells it."""
-    return user["role"] if user else "guest"
-
-
 def first_step(booking: dict) -> dict:
     """The first history entry, `pending`, of a booking that no admin made."""
     by = "guest" if booking["user_id"] is None else "customer"
     return {"status": "pending", "at": booking["created_at"], "by": by}
 
 
-def opens(booking: dict, user: dict | None, token_booking_id: int | None) -> bool:
-    """May they see and cancel it? token_booking_id: the booking that their bookingToken is for."""
-    return booking["id"] == token_booking_id or is_admin(user) or _is_owner(booking, user)
+def opens(booking: dict, user: dict | None, token: dict | None) -> bool:
+    """Whether they may see and cancel it. token: the claims of their bookingToken."""
+    return is_admin(user) or _is_owner(booking, user) or _is_its_token(booking, token)
 
 
 def shows(mechanic: dict, user: dict | None, served: bool) -> bool:
@@ -48,6 +44,13 @@ def is_admin(user: dict | None) -> bool:
 
 def _is_owner(booking: dict, user: dict | None) -> bool:
     return user is not None and booking["user_id"] == user["id"]
+
+
+def _is_its_token(booking: dict, token: dict | None) -> bool:
+    """A token of another booking that once had this number was issued at another time."""
+    if token is None or token["bookingId"] != booking["id"]:
+        return False
+    return clock.text(int(token["iat"])) == booking["created_at"]
 
 
 def check_update_allowed(changes: dict, by: str) -> None:

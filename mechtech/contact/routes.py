@@ -4,8 +4,9 @@ from flask import Blueprint
 
 from mechtech.contact import repository
 from mechtech.contact.schemas import Contact, ContactQuery
-from mechtech.web.authentication import admin, anyone
+from mechtech.web.authentication import Caller, admin, anyone
 from mechtech.web.body import asks, take_retry, takes
+from mechtech.web.paging import PageQuery
 
 contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 
@@ -13,8 +14,8 @@ contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 @contact.post("")
 @takes(Contact)
 @anyone
-def create(fields, caller):
-    message_id, replayed = repository.create(fields, take_retry(fields, caller.user_id))
+def create(fields: dict) -> tuple[dict, int, dict]:
+    message_id, replayed = repository.create(fields, take_retry(fields, None))
     headers = {"Idempotent-Replayed": "true"} if replayed else {}
     return {"message": "Thank you, we have your message.", "id": message_id}, 201, headers
 
@@ -22,26 +23,26 @@ def create(fields, caller):
 @contact.get("")
 @asks(ContactQuery)
 @admin
-def list_page(query, caller):
+def list_page(query: PageQuery, caller: Caller) -> dict:
     messages, total, following = repository.list_page(query.filters, query.after, query.limit)
     return {"total": total, "messages": messages, "nextCursor": query.cursor(following)}
 
 
 @contact.get("/<row_id:id>")
 @admin
-def show(id, caller):
+def show(id: int, caller: Caller) -> dict:
     return {"message": repository.find(id)}
 
 
 @contact.put("/<row_id:id>/read")
 @admin
-def mark_read(id, caller):
+def mark_read(id: int, caller: Caller) -> dict:
     repository.mark_read(id)
     return {"message": "The message is marked as read.", "messageId": id}
 
 
 @contact.delete("/<row_id:id>")
 @admin
-def delete(id, caller):
+def delete(id: int, caller: Caller) -> dict:
     repository.delete(id)
     return {"message": "The message is deleted.", "messageId": id}

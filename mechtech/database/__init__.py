@@ -6,7 +6,7 @@ and the one of the writer thread.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -67,19 +67,28 @@ class Transaction:
 
 
 class Database:
-    """One SQLite file with its tables. Every method may raise Unavailable, and those that write Duplicate."""
+    """One SQLite file with its tables. Every method may raise Unavailable, and those that write Duplicate.
 
-    def __init__(self, path: str, schema: str):
+    schema: the script for a new file. migrations: the scripts that lead there, of which the first is version 1.
+    """
+
+    def __init__(self, path: str, schema: str, migrations: Sequence[str] = ("",)):
         self.path = path
-        self._file = DatabaseFile(path, schema)
+        self.latest = len(migrations)
+        self._file = DatabaseFile(path, schema, migrations)
         self._readers: SimpleQueue[Connection | None] = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)
         self._writer = Writer(self._file)
         self._proved = 0.0
 
+    def version(self) -> int:
+        """The number of the last migration that has run; 0 for a database that is not made yet."""
+        with _translated_errors():
+            return self._file.version()
+
     def make(self) -> None:
-        """Make the tables that are missing."""
+        """Make the tables of a new database, or run the migrations that are due. Raises NewerDatabase."""
         with _translated_errors():
             self._file.make()
 

@@ -3,13 +3,16 @@
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 from urllib.parse import quote
 
-SCHEMA_VERSION = 1
+from mechtech.database import migrate
+
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
 LOG_PAGES = 8000  # the write-ahead log's, before a checkpoint, after which every connection is opened anew: current()
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
@@ -40,9 +43,10 @@ class Connection(sqlite3.Connection):
 class DatabaseFile:
     """Makes the tables, and opens connections. Its arguments are Database's."""
 
-    def __init__(self, path: str, schema: str):
+    def __init__(self, path: str, schema: str, migrations: Sequence[str]):
         self.path = path
         self._schema = schema
+        self._migrations = migrations
         self._made = False
         self._connecting = Lock()
         self._checked = set()  # inodes
@@ -72,14 +76,31 @@ class DatabaseFile:
 
     def _make(self) -> None:
         connection = self._connect("rwc")
+        latest = len(self._migrations)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            run_script(connection, self._schema)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            found = migrate.version(connection)
+            migrate.check_not_newer(found, latest)
+            if found == 0:  # a new database gets the result of all migrations at once
+                run_script(connection, self._schema)
+            elif found < latest:
+                migrate.copy_aside(self.path, found)
+                for script in self._migrations[found:]:
+                    run_script(connection, script)
+            if found < latest:
+                migrate.record(connection, found + 1 if found > 1 else 1, latest)
+            connection.execute(f"PRAGMA user_version = {latest}")  # always: a read-only file must fail here
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
         finally:
             connection.close()
+
+    def version(self) -> int:
+        """The number of the last migration that has run; 0 for a database that is not made yet."""
+        if self._stamp() is None:
+            return 0
+        with closing(self._connect("rw")) as connection:
+            return migrate.version(connection)
 
     def _stamp(self) -> Stamp | None:
         try:
@@ -133,7 +154,7 @@ class DatabaseFile:
         except OSError as error:
             raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} cannot be read") from error
         version = int.from_bytes(header[60:64])  # user_version
-        if header[:16] != b"SQLite format 3\0" or (version != SCHEMA_VERSION and (version or must_be_ours)):
+        if header[:16] != b"SQLite format 3\0" or (must_be_ours and version == 0 and self._migrations):
             raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
         self._checked.add(stamp.inode)
         return stamp

@@ -6,7 +6,7 @@ from mechtech.bookings import rules
 from mechtech.errors import NotFound
 from mechtech.mechanics import repository
 from mechtech.mechanics.schemas import AdminMechanicQuery, Mechanic, MechanicQuery, MechanicUpdate
-from mechtech.web.authentication import admin, anyone
+from mechtech.web.authentication import Caller, admin, visitor
 from mechtech.web.body import asks, takes
 
 mechanics = Blueprint("mechanics", __name__, url_prefix="/api/mechanics")
@@ -14,8 +14,8 @@ mechanics = Blueprint("mechanics", __name__, url_prefix="/api/mechanics")
 
 @mechanics.get("")
 @asks(MechanicQuery, for_admin=AdminMechanicQuery)
-@anyone
-def list_matching(query, caller):
+@visitor
+def list_matching(query: dict, caller: Caller) -> dict:
     capacity = _capacity() if query["available"] == "true" else None
     verified = {"1": 1, "0": 0, "all": None}[query.get("verified", "1")]
     match = query["specialization"], capacity, verified, query["limit"]
@@ -27,14 +27,14 @@ def list_matching(query, caller):
 
 
 @mechanics.get("/<row_id:id>")
-@anyone
-def show(id, caller):
+@visitor
+def show(id: int, caller: Caller) -> dict:
     return {"mechanic": _shown(id, caller), "recentServices": repository.find_recent_services(id)}
 
 
 @mechanics.get("/<row_id:id>/availability")
-@anyone
-def availability(id, caller):
+@visitor
+def availability(id: int, caller: Caller) -> dict:
     mechanic = _shown(id, caller)
     capacity, current = _capacity(), repository.count_active(id)
     free = rules.free_slots(current, capacity)
@@ -50,18 +50,18 @@ def availability(id, caller):
 @mechanics.post("")
 @takes(Mechanic)
 @admin
-def create(fields, caller):
+def create(fields: dict, caller: Caller) -> tuple[dict, int]:
     return {"message": "The mechanic is added.", "mechanic": repository.create(fields)}, 201
 
 
 @mechanics.put("/<row_id:id>")
 @takes(MechanicUpdate)
 @admin
-def update(id, fields, caller):
+def update(id: int, fields: dict, caller: Caller) -> dict:
     return {"message": "The mechanic is saved.", "mechanic": repository.update(id, fields)}
 
 
-def _shown(id, caller) -> dict:
+def _shown(id: int, caller: Caller) -> dict:
     """The mechanic, if the caller may see them; else NotFound, as for one that does not exist."""
     mechanic = repository.find(id)
     served = not mechanic["verified"] and repository.serves(id, caller.user_id, caller.booking_id)

@@ -1,106 +1,141 @@
-"""Authorization: who is calling, and may they. Each decorator is a word of the contract's column Who."""
+"""Who is calling, and whether they may: decided here, before the view, for every endpoint alike.
+
+Each decorator is a word of the contract's column Who. All but `anyone` give the view a `caller`.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 
-from mechtech.errors import Forbidden, Unauthorized
-from mechtech.web import tokens
+from mechtech.errors import Forbidden, InvalidToken, TokenExpired, Unauthorized
+from mechtech.web import request_log, tokens
 
 FIND_ACCOUNT = "mechtech.find_account"
 
 
-def init_app(app: Flask, find_account: Callable[[int | None, float | None], dict | None]) -> None:
-    """find_account: the row of a token's user; it raises Unauthorized for a token that is not valid any more."""
+def init_app(app: Flask, find_account: Callable[[int], dict | None]) -> None:
+    """find_account: the account's row by its id, or None."""
     app.extensions[FIND_ACCOUNT] = find_account
 
 
+@dataclass(frozen=True)
 class Caller:
-    """claims: of the token. user_id, booking_id: whom, or which booking, it is for, or None."""
+    """user: the account's row, or None for a guest. booking: the claims of a bookingToken, or None."""
 
-    def __init__(self, claims: dict):
-        self.user_id = claims.get("userId")
-        self.booking_id = claims.get("bookingId")
-        self.token_issued = claims.get("iat")
-        self._user = None
+    user: dict | None = None
+    booking: dict | None = None
 
     @property
-    def user(self) -> dict | None:
-        """The row of whoever is signed in, or None. Raises Unauthorized if the token is not valid any more."""
-        if self._user is None:
-            self._user = current_app.extensions[FIND_ACCOUNT](self.user_id, self.token_issued)
-        return self._user
+    def user_id(self) -> int | None:
+        return self.user and self.user["id"]
 
+    @property
+    def booking_id(self) -> int | None:
+        return self.booking and self.booking["bookingId"]
 
-NOBODY = Caller({})
+    @property
+    def is_admin(self) -> bool:
+        return self.user is not None and self.user["role"] == "admin"
+
+    @property
+    def role(self) -> str:
+        """guest, customer or admin, as a booking's history has it."""
+        return self.user["role"] if self.user else "guest"
 
 
 def anyone(view):
-    """A token that is sent must be good all the same: nobody's booking silently becomes a guest's."""
-    return _for(view, "anyone", lambda caller: None)
+    """It makes no difference who asks: no token is looked at."""
+    view.who = "anyone"
+    return view
+
+
+def visitor(view):
+    """Anyone; a token that is not good counts as none."""
+    return _for(view, "anyone", lambda: None, find=_caller_or_guest)
+
+
+def guest(view):
+    """Anyone; but a token that is sent must be good: nothing of a user's silently becomes a guest's."""
+    return _for(view, "anyone", lambda: None)
 
 
 def user(view):
+    """The holder of a user's token."""
     return _for(view, "user", _require_user)
 
 
 def admin(view):
+    """A user whose role is admin."""
     return _for(view, "admin", _require_admin)
 
 
 def owner(view):
-    """With some token; whether it opens the booking is for the booking to say (404)."""
+    """The holder of some good token; the view asks whether it opens the booking."""
     return _for(view, "owner", _require_token)
-
-
-def _for(view, who, check):
-    """who: the contract's word for it, which the index shows."""
-
-    @wraps(view)
-    def checked(*args, **kwargs):
-        environ = request.environ
-        caller = _caller(environ)
-        if caller.user is not None:
-            environ["mechtech.user_id"] = caller.user_id or "-"  # for the log
-        check(caller)
-        return view(*args, caller=caller, **kwargs)
-
-    checked.who = who  # for the index
-    return checked
 
 
 def calls_as_admin() -> bool:
     """Whether an admin calls. A token that is not good is for the view's own decorator to refuse."""
-    try:
-        caller = _caller(request.environ)
-        return caller.user is not None and caller.user["role"] == "admin"
-    except Unauthorized:
-        return False
+    return _caller_or_guest().is_admin
 
 
-def _require_user(caller: Caller) -> None:
-    if caller.user is None:
+def _for(view, who: str, require: Callable[[], None], find: Callable[[], Caller] | None = None):
+    find = find or _caller
+
+    @wraps(view)
+    def checked(*args, **kwargs):
+        caller = find()
+        require()
+        return view(*args, caller=caller, **kwargs)
+
+    checked.who = who  # for the index and the description
+    return checked
+
+
+def _require_user() -> None:
+    if _caller().user is None:
         raise Unauthorized
 
 
-def _require_admin(caller: Caller) -> None:
-    _require_user(caller)
-    if caller.user["role"] != "admin":
+def _require_admin() -> None:
+    _require_user()
+    if not _caller().is_admin:
         raise Forbidden
 
 
-def _require_token(caller: Caller) -> None:
-    if caller.user is None and caller.booking_id is None:
+def _require_token() -> None:
+    if _caller() == Caller():
         raise Unauthorized
 
 
-def _caller(environ: dict) -> Caller:
-    """From the Authorization header; raises Unauthorized for anything in it that is not a good token."""
-    header = environ.get("HTTP_AUTHORIZATION")
+def _caller_or_guest() -> Caller:
+    try:
+        return _caller()
+    except (Unauthorized, InvalidToken, TokenExpired):
+        return Caller()
+
+
+def _caller() -> Caller:
+    """From the Authorization header, found once a request. Raises for anything in it that is not a good token."""
+    if "caller" not in g:
+        g.caller = _find_caller(request.environ.get("HTTP_AUTHORIZATION"))
+        if g.caller.user is not None:
+            request_log.name_account(g.caller.user_id)
+    return g.caller
+
+
+def _find_caller(header: str | None) -> Caller:
     if not header:
-        return NOBODY
+        return Caller()
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("Only the scheme Bearer is known here.")
-    return Caller(tokens.read(token.strip()))
+    claims = tokens.read(token.strip())
+    if "bookingId" in claims:
+        return Caller(booking=claims)
+    account = current_app.extensions[FIND_ACCOUNT](claims["userId"])
+    if account is None or not tokens.is_current(claims, account):
+        raise InvalidToken
+    return Caller(user=account)

@@ -6,11 +6,27 @@ from flask import Blueprint, request
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
 
-from mechtech.errors import InvalidJSON, NotAllowed, NotFound, RateLimited, Refusal, ServerError, Unavailable
+from mechtech.errors import (
+    InvalidJSON,
+    InvalidToken,
+    NotAllowed,
+    NotFound,
+    RateLimited,
+    Refusal,
+    ServerError,
+    TokenExpired,
+    Unavailable,
+)
 
 log = logging.getLogger("mechtech")
 
 OF_HTTP = {404: NotFound, 405: NotAllowed, 429: RateLimited}
+
+# What RFC 6750 has a client told about its token.
+CHALLENGES = {
+    InvalidToken: 'Bearer error="invalid_token", error_description="The token is not valid"',
+    TokenExpired: 'Bearer error="invalid_token", error_description="The token has expired"',
+}
 
 errors = Blueprint("errors", __name__)
 
@@ -22,7 +38,7 @@ def refused(refusal: Refusal):
     if refusal.fields:
         body["fields"] = refusal.fields
     if refusal.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = CHALLENGES.get(type(refusal), "Bearer")
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
     return body, refusal.status, headers

@@ -1,53 +1,63 @@
 """What the service signs: users' tokens, a guest's token for one booking, and the cursors of lists.
 
-All are HS256 JWTs under JWT_SECRET; which claim they carry says which they are. The contract's section Tokens.
+All are HS256 JWTs under JWT_SECRET; which claim they carry says which they are.
 """
 
+import hmac
 import time
 from functools import lru_cache
 
 import jwt
 from flask import current_app
 
-from mechtech.errors import Unauthorized
+from mechtech.errors import InvalidToken, TokenExpired
 
 BOOKING_SECONDS = 90 * 86400
+AHEAD_SECONDS = 60  # how far the clock of another machine may be ahead
 OPTIONS = {"require": ["iat", "exp"], "verify_iat": False, "verify_exp": False}
 # PyJWT lets some of these through when the header or a claim is hostile.
 BAD = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
-def for_user(user: dict, now: int) -> str:
-    """now: seconds since 1970, taken before the password was looked at.
+def for_user(user: dict) -> str:
+    """A token of the account, good until it expires or the account's key is drawn anew."""
+    now = int(time.time())
+    claims = {"userId": user["id"], "iat": now, "exp": now + current_app.config["settings"].jwt_expire}
+    return _sign(claims if user["token_key"] is None else {**claims, "key": user["token_key"]})
 
-    A new password ends what was issued in its own second too, so the next token waits for the next second: no longer,
-    should the clock have been ahead.
+
+def for_booking(booking_id: int, created: int) -> str:
+    """A token that opens one booking. created: when it was made, in seconds since 1970.
+
+    It is the same whenever it is asked for, so that a retried booking gets the answer it missed.
     """
-    issued = max(now, user["tokens_valid_from"])
-    time.sleep(min(max(0.0, issued - time.time()), 1.0))
-    return _sign({"userId": user["id"], "iat": issued, "exp": issued + current_app.config["settings"].jwt_expire})
-
-
-def for_booking(booking_id: int, issued: int) -> str:
-    """The same token whenever it is asked for, so that a retried booking gets the answer it missed."""
-    return _sign({"bookingId": booking_id, "iat": issued, "exp": issued + BOOKING_SECONDS})
+    return _sign({"bookingId": booking_id, "iat": created, "exp": created + BOOKING_SECONDS})
 
 
 def read(token: str) -> dict:
-    """The claims of a good token: iat, and either userId or bookingId. Raises Unauthorized."""
+    """The claims of a good token: iat, and either userId or bookingId. Raises InvalidToken and TokenExpired."""
+    settings, now = current_app.config["settings"], time.time()
     try:
-        claims = _verified(token, _secret())
+        claims = _verified(token, settings.jwt_secret, settings.jwt_secret_previous)
     except BAD:
-        raise Unauthorized("The token is not valid.") from None
-    if claims["exp"] <= time.time():
-        raise Unauthorized("The token is over.")
+        raise InvalidToken from None
+    if claims["iat"] > now + AHEAD_SECONDS:
+        raise InvalidToken
+    if claims["exp"] <= now:
+        raise TokenExpired
     return claims
 
 
-@lru_cache(4096)
-def _verified(token: str, secret: str) -> dict:
-    """A signature that is good stays good; whether the token is over is asked each time."""
-    claims = jwt.decode(token, secret, ["HS256"], options=OPTIONS)
+def is_current(claims: dict, user: dict) -> bool:
+    """Whether a user's token carries the account's key, or is from before the account had one."""
+    if user["token_key"] is None:
+        return "key" not in claims and claims["iat"] >= user["tokens_valid_from"]
+    return hmac.compare_digest(str(claims.get("key")).encode(), user["token_key"].encode())
+
+
+@lru_cache(4096)  # a signature that is good stays good; 25 µs of a request's 150
+def _verified(token: str, secret: str, previous: str | None) -> dict:
+    claims = _decoded(token, secret, previous, OPTIONS)
     ids = [claims[name] for name in ("userId", "bookingId") if name in claims]
     if len(ids) != 1 or type(ids[0]) is not int or not 0 < ids[0] < 2**63:
         raise ValueError("not one id")
@@ -57,6 +67,15 @@ def _verified(token: str, secret: str) -> dict:
     return claims
 
 
+def _decoded(text: str, secret: str, previous: str | None, options: dict | None = None) -> dict:
+    try:
+        return jwt.decode(text, secret, ["HS256"], options=options)
+    except jwt.InvalidSignatureError:
+        if previous is None:
+            raise
+        return jwt.decode(text, previous, ["HS256"], options=options)
+
+
 def sign_cursor(claims: dict) -> str:
     """The text of a cursor, which read_cursor reads again."""
     return _sign(claims)
@@ -64,8 +83,9 @@ def sign_cursor(claims: dict) -> str:
 
 def read_cursor(text: str) -> dict:
     """The claims of a cursor. Raises ValueError for a text that is not one of ours."""
+    settings = current_app.config["settings"]
     try:
-        claims = jwt.decode(text, _secret(), ["HS256"])
+        claims = _decoded(text, settings.jwt_secret, settings.jwt_secret_previous)
     except BAD as error:
         raise ValueError("not a cursor") from error
     if not {"after", "of"} <= claims.keys():
@@ -74,8 +94,4 @@ def read_cursor(text: str) -> dict:
 
 
 def _sign(claims: dict) -> str:
-    return jwt.encode(claims, _secret(), "HS256")
-
-
-def _secret() -> str:
-    return current_app.config["settings"].jwt_secret
+    return jwt.encode(claims, current_app.config["settings"].jwt_secret, "HS256")

@@ -1,6 +1,7 @@
 """Guessing passwords is slow: limits exact across workers, and nothing tells an unknown address from a known one."""
 
 import time
+import unicodedata
 from collections import Counter
 from statistics import median
 
@@ -116,16 +117,50 @@ def test_an_unknown_address_takes_the_time_of_a_wrong_password(tmp_path):
     assert slower < 0.8 and faster < 0.8
 
 
-@pytest.mark.parametrize("password", [WRONG, "", "x" * 73, "ü" * 40, "nul\0byte"], ids=repr)
-@pytest.mark.parametrize("email", ["known@example.com", "unknown@example.com"])
-def test_every_failed_login_costs_one_hash(tmp_path, monkeypatch, email, password):
+HASHES = {
+    "cost-4@example.com": bcrypt.hashpw(b"password123", bcrypt.gensalt(4)).decode(),
+    "cost-6@example.com": bcrypt.hashpw(b"password123", bcrypt.gensalt(6)).decode(),
+    "malformed@example.com": "$2b$06$short",
+    "no-hash@example.com": "",
+}
+
+
+@pytest.mark.parametrize("password", [WRONG, "x" * 73, "ü" * 40, "nul\0byte"], ids=repr)
+@pytest.mark.parametrize("email", ["known@example.com", "unknown@example.com", *HASHES])
+def test_every_failed_login_costs_what_the_costliest_hash_does(tmp_path, monkeypatch, email, password):
+    timing = Timing(tmp_path, rounds=5)
+    for address, hashed in HASHES.items():
+        row = {"email": address, "hashed": hashed, "name": "Old"}
+        timing.client.client.application.extensions["mechtech.db"].write(
+            "INSERT INTO users (email, password, name) VALUES (:email, :hashed, :name)", row
+        )
+    work, checkpw, hashpw = [], bcrypt.checkpw, bcrypt.hashpw
+    monkeypatch.setattr(bcrypt, "checkpw", lambda *args: work.append(int(args[1][4:6])) or checkpw(*args))
+    monkeypatch.setattr(bcrypt, "hashpw", lambda *args: work.append(int(args[1][4:6])) or hashpw(*args))
+    timing.login(email, password)
+    forms = {unicodedata.normalize(form, password) for form in ("NFC", "NFD")}
+    assert sum(2**cost for cost in work) == len(forms) * 2**6
+
+
+def test_a_login_that_succeeds_gets_a_hash_of_the_present_cost(tmp_path):
+    timing = Timing(tmp_path, rounds=5)
+    database = timing.client.client.application.extensions["mechtech.db"]
+    row = {"hashed": HASHES["cost-4@example.com"]}
+    database.write("INSERT INTO users (email, password, name) VALUES ('old@example.com', :hashed, 'Old')", row)
+    for _ in range(2):
+        login = {"email": "old@example.com", "password": "password123"}
+        assert timing.client.post("/api/auth/login", login).status_code == 200
+        (stored,) = database.all("SELECT password FROM users WHERE email = 'old@example.com'")
+        assert stored["password"].startswith("$2b$05$")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+def test_a_password_is_the_same_in_either_of_unicodes_forms(tmp_path, stored, form):
     timing = Timing(tmp_path, rounds=4)
-    hashed, checkpw = [], bcrypt.checkpw
-    monkeypatch.setattr(bcrypt, "checkpw", lambda *args: hashed.append(args) or checkpw(*args))
-    if password:
-        timing.login(email, password)
-        assert len(hashed) == 1
-        assert all(b"$04$" in hash for _, hash in hashed), "of another cost"
-    else:
-        answer = timing.client.post("/api/auth/login", {"email": email, "password": password})
-        assert (answer.status_code, hashed) == (400, [])
+    hashed = bcrypt.hashpw(unicodedata.normalize(stored, "pässwörd-1").encode(), bcrypt.gensalt(4)).decode()
+    timing.client.client.application.extensions["mechtech.db"].write(
+        "INSERT INTO users (email, password, name) VALUES ('old@example.com', :hashed, 'Old')", {"hashed": hashed}
+    )
+    login = {"email": "old@example.com", "password": unicodedata.normalize(form, "pässwörd-1")}
+    assert timing.client.post("/api/auth/login", login).status_code == 200

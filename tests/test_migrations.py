@@ -1,0 +1,120 @@
+"""A database that exists is brought up to date at start, once, with nothing lost; a newer one is refused."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mechtech.database import Database, migrate
+from mechtech.database.file import run_script
+from tests.answers import sql
+from tests.conftest import SECRET, Api, signup, started
+from tests.server import ROOT
+
+SCRIPTS = migrate.scripts("sqlite")
+SCHEMA = (ROOT / "schema.sql").read_text(encoding="utf-8")
+
+
+def old_database(path) -> None:
+    """A database of the version before there were migrations, with an account and what it issued."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        run_script(connection, SCRIPTS[0])
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("INSERT INTO users (email, password, name) VALUES ('Old@example.com', 'x', 'Old')")
+        connection.execute(
+            """
+            INSERT INTO bookings (user_id, name, email, vehicle_type, vehicle_brand, vehicle_model, service_type)
+            VALUES (1, 'Old', 'old@example.com', 'Car', 'Fiat', '500', 'Towing')
+            """
+        )
+
+
+def shape(path) -> dict:
+    """Every table with its columns, every index with what it covers, and every trigger."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = {}
+        for kind, name, table, script in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"):
+            if kind == "table" and not name.startswith("sqlite_"):
+                columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
+                checks = sorted(re.findall(r"CHECK \([^\n]*", script))
+                found[kind, name] = [column[1:] for column in columns], checks, "STRICT" in script
+            elif script is not None:
+                found[kind, name] = table, " ".join(script.split())
+        return found
+
+
+def test_the_schema_of_a_new_database_is_what_all_migrations_make(tmp_path):
+    old_database(tmp_path / "old.db")
+    for name in ("old", "new"):
+        Database(str(tmp_path / f"{name}.db"), SCHEMA, SCRIPTS).make()
+    assert shape(tmp_path / "old.db") == shape(tmp_path / "new.db")
+
+
+def test_a_database_of_the_version_before_loses_nothing_and_its_tokens_stay_good(environ, tmp_path):
+    import time
+
+    import jwt
+
+    old_database(environ["DB_PATH"])
+    now = int(time.time())
+    token = jwt.encode({"userId": 1, "iat": now - 60, "exp": now + 600}, SECRET, "HS256")
+    client = Api(started(environ).test_client())
+    assert client.get("/api/auth/profile", token=token).json["user"]["email"] == "Old@example.com"
+    assert client.get("/api/booking/1", token=token).json["booking"]["history"][0]["by"] == "customer"
+    versions = [(number,) for number in range(1, len(SCRIPTS) + 1)]
+    assert sql(environ["DB_PATH"], "SELECT version FROM schema_migrations ORDER BY version") == versions
+    copy = Path(f"{environ['DB_PATH']}.version-1")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert sql(copy, "SELECT email FROM users") == [("Old@example.com",)]
+
+
+def test_migrations_run_once_also_when_several_processes_start_together(tmp_path):
+    old_database(tmp_path / "old.db")
+    environ = {**os.environ, "DB_PATH": str(tmp_path / "old.db"), "JWT_SECRET": SECRET}
+    command = [sys.executable, "-c", "import wsgi"]
+    processes = [subprocess.Popen(command, cwd=ROOT, env=environ) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert sql(tmp_path / "old.db", "SELECT COUNT(*) FROM schema_migrations") == [(len(SCRIPTS),)]
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path):
+    old_database(tmp_path / "old.db")
+    broken = [*SCRIPTS, "CREATE TABLE another (id INTEGER);\nINSERT INTO nowhere VALUES (1);"]
+    with pytest.raises(sqlite3.OperationalError):
+        Database(str(tmp_path / "old.db"), SCHEMA, broken).make()
+    assert migrate_version(tmp_path / "old.db") == 1
+
+
+def migrate_version(path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return migrate.version(connection)
+
+
+def run(environ, *command):
+    environ = {"PATH": os.environ["PATH"], **environ}
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
+
+
+def test_a_newer_database_is_refused_by_server_and_check_in_one_line(environ):
+    signup(Api(started(environ).test_client()))
+    sql(environ["DB_PATH"], "INSERT INTO schema_migrations (version) VALUES (999)")
+    result = run(environ, sys.executable, "-m", "gunicorn", "--check-config", "wsgi:app")
+    assert result.returncode != 0
+    assert "The database is of version 999" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_migrate_check_tells_whether_a_migration_is_due(environ):
+    old_database(environ["DB_PATH"])
+    flask = (sys.executable, "-m", "flask", "--app", "wsgi", "migrate")
+    result = run(environ, *flask, "--check")
+    assert (result.returncode, "version 1" in result.stdout) == (1, True)
+    assert migrate_version(environ["DB_PATH"]) == 1
+    assert run(environ, *flask).returncode == 0
+    assert run(environ, *flask, "--check").returncode == 0
