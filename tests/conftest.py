@@ -4,7 +4,7 @@ import pytest
 
 from mechtech import create_app, prepare_database
 from mechtech.settings import from_environment
-from tests.server import Server
+from tests.gunicorn_server import Server
 
 SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
 BOOKING = {

@@ -10,7 +10,7 @@ import jwt
 
 from mechtech.database import Database
 from tests.conftest import BOOKING, SECRET
-from tests.server import ROOT
+from tests.gunicorn_server import ROOT
 
 PASSWORD = "password123"
 READER, WRITER, SIGNER = 1, 2, 3  # whose 20 bookings are read, who books, who logs in

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.server import Server
+from tests.gunicorn_server import Server
 
 CONNECTIONS = 64
 

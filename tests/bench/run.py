@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench import data, floors
 from tests.bench.load import CONNECTIONS, Load, Request, megabytes, wait_until_idle
-from tests.server import ROOT, Server
+from tests.gunicorn_server import ROOT, Server
 
 QUICK = "--quick" in sys.argv[1:]
 ROUNDS, SECONDS = (1, 1) if QUICK else (3, 2)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.hardening.tools import (
+from tests.gunicorn_server import Server
+from tests.tools import (
     all_workers_up,
     at_once,
     book,
@@ -27,7 +28,6 @@ from tests.hardening.tools import (
     sql,
     wait_until,
 )
-from tests.server import Server
 
 CLIENTS = 8
 

@@ -8,7 +8,7 @@ import pytest
 
 from mechtech.database import Database, Duplicate
 from mechtech.errors import Unavailable
-from tests.hardening.tools import at_once, sql
+from tests.tools import at_once, sql
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
 INSERT = "INSERT INTO notes (text) VALUES (:text) RETURNING id"

@@ -8,7 +8,7 @@ import pytest
 
 from mechtech.database import Database
 from tests.conftest import BOOKING, CONTACT, MECHANIC
-from tests.hardening.tools import at_once, book, check_database, running, sign_up, sql, wait_until
+from tests.tools import at_once, book, check_database, running, sign_up, sql, wait_until
 
 
 @pytest.fixture(scope="module")

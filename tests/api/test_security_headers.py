@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.conftest import BOOKING, SECRET, signup
-from tests.server import Server
+from tests.gunicorn_server import Server
 
 HELMET_7 = {
     "Content-Security-Policy": (

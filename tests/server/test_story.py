@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from tests.conftest import BOOKING
-from tests.server import ROOT
+from tests.gunicorn_server import ROOT
 
 
 def test_from_sign_up_to_review(server):

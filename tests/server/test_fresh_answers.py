@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mechtech.database import Database
-from tests.hardening.tools import running, sql
-from tests.server import call
+from tests.gunicorn_server import call
+from tests.tools import running, sql
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
 TEXT = "SELECT text FROM notes WHERE id = ?"

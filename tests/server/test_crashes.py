@@ -1,21 +1,19 @@
 """Nothing acknowledged is lost when processes die, and nothing is cut when they are told to stop or to reload."""
 
-import errno
 import http.client
 import os
 import random
 import shutil
 import signal
-import socket
 import time
 from threading import Event, Thread
 
 import pytest
 
-from tests import server as server_module
+from tests import gunicorn_server as server_module
 from tests.conftest import BOOKING, CONTACT
-from tests.hardening.tools import at_once, book, check_database, running, settings, sign_up, sql, wait_until
-from tests.server import Server, call
+from tests.gunicorn_server import Server, call
+from tests.tools import at_once, book, check_database, running, settings, sign_up, sql, wait_until
 
 STOPPED = (OSError, http.client.HTTPException)
 
@@ -217,44 +215,6 @@ def test_sigterm_lets_every_accepted_request_finish(tmp_path):
         assert {line.split("id=")[1].split()[0] for line in lines} == set(load.answered)
         # Whoever came later was turned away at the door.
         assert all("Connection" in what or "Disconnected" in what for _, _, what in load.failed), load.failed
-
-
-def test_a_client_that_comes_after_sigterm_is_refused_and_not_left_waiting(tmp_path):
-    """While the last request finishes: a connection that is taken and then reset would be a request that is cut."""
-    body = b'{"fullName": "Half Sent", "email": "half@example.com", "message": "The rest comes later."}'
-    with running(tmp_path) as server:
-        half = server.connect()
-        half.putrequest("POST", "/api/contact/")
-        half.putheader("Content-Type", "application/json")
-        half.putheader("Content-Length", str(len(body)))
-        half.endheaders(body[:20])
-        wait_until(lambda: server.call("GET", "/health").status == 200)
-        server.signal(signal.SIGTERM)
-
-        def refused() -> bool:
-            with socket.socket() as client:
-                client.settimeout(0.1)
-                return client.connect_ex(("127.0.0.1", server.port)) == errno.ECONNREFUSED
-
-        wait_until(refused, 1)
-        half.send(body[20:])
-        assert half.getresponse().status == 201
-        half.close()
-        assert server.process.wait(20) == 0
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_told_to_stop_at_its_birth_stops(tmp_path, number):
-    """Else the service would wait for it until it is killed: 30 seconds, when it is stopped just after its start."""
-    with running(tmp_path) as server:
-        known = set(server.workers())
-        server.signal(signal.SIGTTIN)  # one more, and then one for each that stops
-        for _ in range(4):
-            (pid,) = wait_until(lambda: set(server.workers()) - known, 5, every=0)
-            os.kill(pid, number)
-            known.add(pid)
-        wait_until(lambda: pid not in server.workers(), 5)
-        assert server.call("GET", "/health").status == 200
 
 
 def test_sighup_takes_new_code_and_new_settings_and_fails_no_request(tmp_path, monkeypatch):

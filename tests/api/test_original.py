@@ -12,9 +12,9 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import SettingError, from_environment
 from tests.answers import refused, sql, wrong_fields
+from tests.api.test_commands import failed, flask, succeeded
+from tests.api.test_settings import line_of_a_refused_start
 from tests.conftest import CONTACT, SECRET, book, complete, signup
-from tests.test_commands import failed, flask, succeeded
-from tests.test_settings import line_of_a_refused_start
 
 TABLES = """
 CREATE TABLE users (

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Barrier
 
 from tests.conftest import BOOKING, SECRET
-from tests.server import Server
+from tests.gunicorn_server import Server
 
 CODES = {
     400: {"invalid_json", "validation"},

@@ -11,7 +11,7 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.conftest import Api, signup
-from tests.hardening.tools import at_once, check_refusal, running, settings, sign_up
+from tests.tools import at_once, check_refusal, running, settings, sign_up
 
 WRONG = "not-the-password"
 

@@ -14,7 +14,7 @@ from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.answers import refused, sql
 from tests.conftest import Api, signup
-from tests.server import ROOT
+from tests.gunicorn_server import ROOT
 
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 SECONDS = 30  # until a command that hangs has failed

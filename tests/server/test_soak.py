@@ -12,12 +12,12 @@ from random import Random
 import pytest
 
 from tests.conftest import MECHANIC
-from tests.hardening import test_crashes as crashes
-from tests.hardening import test_limits as limits
-from tests.hardening import test_sick_database as sick
-from tests.hardening import test_slow_clients as slow
-from tests.hardening.tools import at_once, book, check_database, running, sign_up, sql, wait_until
-from tests.server import ROOT
+from tests.gunicorn_server import ROOT
+from tests.server import test_crashes as crashes
+from tests.server import test_limits as limits
+from tests.server import test_sick_database as sick
+from tests.server import test_slow_clients as slow
+from tests.tools import at_once, book, check_database, running, sign_up, sql, wait_until
 
 pytestmark = pytest.mark.soak
 redis = limits.redis

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, hire, make_admin, signup
-from tests.hardening.tools import check_refusal, running
-from tests.hardening.tools import settings as environment
+from tests.tools import check_refusal, running
+from tests.tools import settings as environment
 
 # The same examples in every run; make soak sets another number of them.
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "40"))

@@ -21,8 +21,8 @@ from limits.errors import StorageError
 
 from mechtech.web.limit_storage import BUCKET, BUCKETS, HEADER, MAGIC, SLOTS, FileStorage
 from tests.conftest import CONTACT
-from tests.hardening.tools import at_once, check_refusal, running, settings, wait_until
-from tests.server import ROOT, Server, call, free_port
+from tests.gunicorn_server import ROOT, Server, call, free_port
+from tests.tools import at_once, check_refusal, running, settings, wait_until
 
 LIMIT = 40
 SIZE = HEADER + BUCKETS * BUCKET  # bytes, at most

@@ -7,7 +7,7 @@ import pytest
 
 from tests.answers import refused
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, book, complete, signup
-from tests.server import Server
+from tests.gunicorn_server import Server
 
 KIB_64 = 64 * 1024
 SIGNUP = {"name": "Some User", "email": "new@example.com", "password": "password123"}

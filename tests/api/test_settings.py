@@ -11,7 +11,7 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import SettingError, from_environment, load, read_dotenv
 from tests.conftest import SECRET, Api, signup
-from tests.server import ROOT, Server
+from tests.gunicorn_server import ROOT, Server
 
 DEFAULTS = {
     "env": "development",
@@ -257,7 +257,7 @@ def test_gunicorn_reads_dotenv_beneath_its_environment(tmp_path, monkeypatch):
         (project / name).symlink_to(ROOT / name)
     dotenv = 'PORT=1\nDB_PATH=of-dotenv.db\nRATE_LIMIT="7 per hour"\nWEB_CONCURRENCY=3\nBCRYPT_ROUNDS=12\n'
     (project / ".env").write_text(dotenv)
-    monkeypatch.setattr("tests.server.ROOT", project)
+    monkeypatch.setattr("tests.gunicorn_server.ROOT", project)
     with Server({"BCRYPT_ROUNDS": "4"}, tmp_path / "log") as server:  # and a PORT of its own
         wait_until(lambda: len(server.workers()) == 3)
         assert server.call("GET", "/api/mechanics/").headers["X-RateLimit-Limit"] == "7"

@@ -14,7 +14,7 @@ from mechtech.database import Database, migrate
 from mechtech.database.file import run_script
 from tests.answers import sql
 from tests.conftest import SECRET, Api, signup, started
-from tests.server import ROOT
+from tests.gunicorn_server import ROOT
 
 SCRIPTS = migrate.scripts("sqlite")
 SCHEMA = (ROOT / "schema.sql").read_text(encoding="utf-8")

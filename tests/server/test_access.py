@@ -9,7 +9,7 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, hire, make_admin, signup
-from tests.hardening.tools import settings, sql
+from tests.tools import settings, sql
 
 CALLERS = ("nobody", "customer", "stranger", "guest", "other guest", "admin")
 ORIGINALS = ("customer", "admin")  # with a token that the original issued

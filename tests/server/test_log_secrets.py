@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from tests.conftest import BOOKING, CONTACT, SECRET
-from tests.hardening.tools import book, running, sign_up, sql, wait_until
+from tests.tools import book, running, sign_up, sql, wait_until
 
 # What must never be in the log: each secret has this in it.
 MARK = "s3cr3tm4rk"
