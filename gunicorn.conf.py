@@ -7,7 +7,6 @@ import resource
 import runpy
 import socket
 import struct
-import sys
 from pathlib import Path
 
 _code = Path(__file__).parent / "mechtech"  # run by path and not imported, so that a reload takes in new code
@@ -15,16 +14,14 @@ _settings = runpy.run_path(str(_code / "settings.py"))
 try:
     settings = _settings["load"]()
 except _settings["SettingError"] as error:
-    sys.exit(f"Wrong setting: {error}")
+    raise SystemExit(f"Wrong setting: {error}") from None
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency
 worker_class = "gthread"
 threads = 64  # a slow client holds one while its request comes in; idle connections hold none
 worker_connections = 4096
-backlog = 2048
 keepalive = 75  # seconds
-graceful_timeout = 30
 limit_request_line = 8190
 control_socket_disable = True
 forwarded_allow_ips = ""  # TRUSTED_PROXIES says who may name the client: mechtech/web/proxies.py
@@ -41,10 +38,12 @@ _cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
 
 
 def when_ready(server):
-    """Connections inherit the timeouts of their listener."""
+    """Connections inherit their listener's timeouts; one that has sent nothing yet holds no thread."""
     for listener in server.LISTENERS:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE_SECONDS, 0))
+        if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family in (socket.AF_INET, socket.AF_INET6):
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
     server.log.info("MechTECH listens on http://%s in %s mode", bind, settings.env)
 
 
