@@ -31,9 +31,10 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """Runs `gunicorn wsgi:app` in the project's root, in a process group of its own. environ: the settings."""
+    """Runs `gunicorn wsgi:app` in a process group of its own. environ: the settings. root: ROOT unless given."""
 
-    def __init__(self, environ: dict, log: Path, *args: str):
+    def __init__(self, environ: dict, log: Path, *args: str, root: Path | None = None):
+        self.root = root
         self.port = free_port()
         self.environ = {**environ, "HOST": "127.0.0.1", "PORT": str(self.port)}
         self.log = log
@@ -53,7 +54,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 gunicorn,
-                cwd=ROOT,
+                cwd=self.root or ROOT,
                 env={**path, **self.environ},
                 stdout=log,
                 stderr=log,

@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
     uri, rate = settings.rate_limit_storage, settings.rate_limit
     options = {"wrap_exceptions": True}
     if uri is None:
-        uri = Path(f"{settings.db_path}.hits").absolute().as_uri()
+        uri = f"file://{Path(settings.db_path).absolute()}.hits"
     elif uri.startswith("redis"):
         options |= {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
     limiter = Limiter(get_remote_address, storage_uri=uri, storage_options=options, strategy="fixed-window")

@@ -1,4 +1,4 @@
-"""Databases for the bench, on the project's own schema, and how quickly SQLite takes one more booking."""
+"""Databases for the bench, in the schema of version 1, which every version of the service reads."""
 
 import os
 import sqlite3
@@ -8,10 +8,10 @@ from pathlib import Path
 import bcrypt
 import jwt
 
-from mechtech.database import Database
-from tests.conftest import BOOKING, SECRET
+from tests.conftest import SECRET
 from tests.gunicorn_server import ROOT
 
+FIRST = ROOT / "mechtech" / "database" / "migrations" / "sqlite" / "0001_first.sql"
 PASSWORD = "password123"
 READER, WRITER, SIGNER = 1, 2, 3  # whose 20 bookings are read, who books, who logs in
 OWN = 20
@@ -78,11 +78,12 @@ def token(user_id: int) -> str:
     return jwt.encode({"userId": user_id, "iat": now, "exp": now + 86400}, SECRET, "HS256")
 
 
-def fill(path: Path, bookings: int, users: int, mechanics: int, messages: int) -> float:
-    """A new database; the bytes on disk that each of its bookings takes, with history, service and indexes."""
-    Database(str(path), (ROOT / "schema.sql").read_text(encoding="utf-8")).make()
+def fill(path: Path, bookings: int, users: int, mechanics: int, messages: int) -> None:
+    """Make a new database with so many rows of each kind."""
     db = sqlite3.connect(path, isolation_level=None)
     db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -400000")
+    db.executescript(FIRST.read_text(encoding="utf-8"))
+    db.execute("PRAGMA user_version = 1")
     db.execute("BEGIN")
     db.execute("CREATE TEMP TABLE numbers (id INTEGER PRIMARY KEY)")
     db.executemany("INSERT INTO numbers VALUES (?)", ((id,) for id in range(1, max(bookings, messages) + 1)))
@@ -90,7 +91,6 @@ def fill(path: Path, bookings: int, users: int, mechanics: int, messages: int) -
     password = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
     for statement in PEOPLE.split(";\n"):
         db.execute(statement, {**counts, "password": password, "own": OWN, "reader": READER})
-    empty = _size(db)
     # One lives on while others begin, as in life: that is what splits the pages of tables and indexes.
     for first in range(1, bookings + 3 * CHUNK, CHUNK):
         db.execute(COME, (first, first + CHUNK - 1))
@@ -99,27 +99,7 @@ def fill(path: Path, bookings: int, users: int, mechanics: int, messages: int) -
         old = first - 3 * CHUNK, first - 2 * CHUNK - 1
         db.execute(END, old)
         db.execute(SERVE, old)
-    size = (_size(db) - empty) / bookings
     db.execute("COMMIT")
     db.execute("PRAGMA journal_mode = WAL")
     db.close()
     os.sync()  # nothing of it is left to write while the bench measures
-    return size
-
-
-def commits(path: Path, seconds: float) -> float:
-    """Bookings committed in a second, one after the other."""
-    db = sqlite3.connect(path, isolation_level=None)
-    db.execute("PRAGMA synchronous = FULL")
-    now = "2026-01-19T10:30:00Z"
-    row = (WRITER, *BOOKING.values(), now, now)
-    started, count = time.perf_counter(), 0
-    while (elapsed := time.perf_counter() - started) < seconds:
-        db.execute(f"INSERT INTO bookings ({COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
-        count += 1
-    db.close()
-    return count / elapsed
-
-
-def _size(db) -> int:
-    return db.execute("PRAGMA page_count").fetchone()[0] * db.execute("PRAGMA page_size").fetchone()[0]

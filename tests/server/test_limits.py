@@ -19,12 +19,13 @@ from types import SimpleNamespace
 import pytest
 from limits.errors import StorageError
 
-from mechtech.web.limit_storage import BUCKET, BUCKETS, HEADER, MAGIC, SLOTS, FileStorage
+from mechtech.web.limit_storage import BUCKETS, HEADER, MAGIC, SLOT, SLOTS, FileStorage
 from tests.conftest import CONTACT
 from tests.gunicorn_server import ROOT, Server, call, free_port
 from tests.tools import at_once, check_refusal, running, settings, wait_until
 
 LIMIT = 40
+BUCKET = SLOTS * SLOT.size
 SIZE = HEADER + BUCKETS * BUCKET  # bytes, at most
 FORGED = "6.6.6.6"
 
@@ -136,6 +137,7 @@ def test_a_broken_storage_lets_nothing_through_and_heals(tmp_path):
         assert server.call("POST", "/api/contact/", CONTACT).status == 201
         aside = hits.rename(tmp_path / "aside")
         hits.write_bytes(os.urandom(50_000))
+        time.sleep(1)  # the file is opened anew each second
         for answer in at_once(8, lambda n: server.call("POST", "/api/contact/", CONTACT)):
             check_unavailable(answer)
         login = {"email": "some@example.com", "password": "password123"}
@@ -153,7 +155,7 @@ def test_a_file_that_is_removed_or_cut_short_is_made_anew(tmp_path):
         for spoil in (hits.unlink, lambda: os.truncate(hits, 0), lambda: os.truncate(hits, 100_000)):
             assert server.call("GET", "/api/mechanics/").status == 200
             spoil()
-            wait_until(lambda: answers(server), 10)
+            wait_until(lambda: answers(server) and hits.exists(), 10)
             assert hits.stat().st_size <= SIZE
 
 
@@ -252,6 +254,7 @@ def test_a_storage_that_fails_raises_until_the_cause_is_gone(storage, tmp_path):
     storage.incr("a", 60)
     (tmp_path / "hits").rename(tmp_path / "aside")
     (tmp_path / "hits").mkdir()
+    time.sleep(1)  # the file is opened anew each second
     for _ in range(2):
         with pytest.raises(StorageError):
             storage.incr("a", 60)
