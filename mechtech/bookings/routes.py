@@ -6,21 +6,23 @@ from mechtech import clock
 from mechtech.bookings import changes, repository, rules
 from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Review
 from mechtech.errors import NotFound
-from mechtech.web import tokens
+from mechtech.web import idempotency, tokens
 from mechtech.web.authentication import Caller, guest, owner, user
-from mechtech.web.body import asks, take_retry, takes
+from mechtech.web.body import asks, takes
+from mechtech.web.idempotency import RetryHeaders
 from mechtech.web.paging import PageQuery
 
 booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 
 
 @booking.post("")
-@takes(Booking)
+@takes(Booking, headers=RetryHeaders)
 @guest
-def create(fields: dict, caller: Caller) -> tuple[dict, int, dict]:
+def create(fields: dict, headers: dict, caller: Caller) -> tuple[dict, int, dict]:
     by_admin = caller.is_admin
     user_id = None if by_admin else caller.user_id
-    made, replayed = repository.create(fields, take_retry(fields, caller.user_id), user_id, by_admin)
+    retry = idempotency.retry(headers["retry_key"], caller.user_id)
+    made, replayed = repository.create(fields, retry, user_id, by_admin)
     answer = {
         "message": "Your booking is received.",
         "id": rules.reference(made["id"]),
@@ -29,7 +31,7 @@ def create(fields: dict, caller: Caller) -> tuple[dict, int, dict]:
     }
     if user_id is None:
         answer["bookingToken"] = tokens.for_booking(made["id"], clock.seconds(made["created_at"]))
-    return answer, 201, {"Idempotent-Replayed": "true"} if replayed else {}
+    return answer, 201, idempotency.replay_headers(replayed)
 
 
 @booking.get("")

@@ -4,20 +4,22 @@ from flask import Blueprint
 
 from mechtech.contact import repository
 from mechtech.contact.schemas import Contact, ContactQuery
+from mechtech.web import idempotency
 from mechtech.web.authentication import Caller, admin, anyone
-from mechtech.web.body import asks, take_retry, takes
+from mechtech.web.body import asks, takes
+from mechtech.web.idempotency import RetryHeaders
 from mechtech.web.paging import PageQuery
 
 contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 
 
 @contact.post("")
-@takes(Contact)
+@takes(Contact, headers=RetryHeaders)
 @anyone
-def create(fields: dict) -> tuple[dict, int, dict]:
-    message_id, replayed = repository.create(fields, take_retry(fields, None))
-    headers = {"Idempotent-Replayed": "true"} if replayed else {}
-    return {"message": "Thank you, we have your message.", "id": message_id}, 201, headers
+def create(fields: dict, headers: dict) -> tuple[dict, int, dict]:
+    message_id, replayed = repository.create(fields, idempotency.retry(headers["retry_key"], None))
+    answer = {"message": "Thank you, we have your message.", "id": message_id}
+    return answer, 201, idempotency.replay_headers(replayed)
 
 
 @contact.get("")

@@ -1,12 +1,14 @@
-from mechtech.web.fields import Choice, Email, IdempotencyKey, Input, Text
+"""What requests about the contact form's messages may carry."""
+
+from mechtech.web.fields import Choice, Email, Length, Text
 from mechtech.web.paging import Page
+from mechtech.web.schemas import Body
 
 
-class Contact(Input):
-    full_name = Text(2, 100, data_key="fullName")
-    email = Email()
-    message = Text(10, 5000)
-    idempotency_key = IdempotencyKey()
+class Contact(Body):
+    full_name = Text(data_key="fullName", required=True, validate=Length(1, 100))
+    email = Email(required=True)
+    message = Text(required=True, validate=Length(10, 5000))
 
     def unknown_names(self, data):
         return [name for name in super().unknown_names(data) if name != "name" or "fullName" in data]

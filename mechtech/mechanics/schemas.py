@@ -1,46 +1,46 @@
-import sys
-from math import ulp
+"""What requests about mechanics may carry."""
 
-from marshmallow import ValidationError, missing, validates_schema
+from marshmallow import ValidationError, post_load, validates_schema
 
-from mechtech.web.fields import Choice, Decimal, Digits, Email, Flag, Part, Phone, Place, Text, Whole
+from mechtech.web.fields import Choice, Decimal, Digits, Email, Flag, Length, Phone, Range, Text, Whole
+from mechtech.web.schemas import Input, Pair, Part, Place
 
 
 class Mechanic(Place):
-    name = Text(2, 100)
-    email = Email()
-    phone = Phone()
-    experience_years = Whole(0, 80, optional=True, empty=0)
-    specializations = Text(high=500, optional=True, empty="")
-    verified = Flag(optional=True, empty=0)
+    name = Text(required=True, validate=Length(1, 100))
+    email = Email(required=True)
+    phone = Phone(required=True)
+    experience_years = Whole(load_default=0, allow_none=True, validate=Range(0, 80))
+    specializations = Text(load_default="", allow_none=True, validate=Length(max=500))
+    verified = Flag(load_default=0)
+
+    @post_load
+    def fill(self, data, **kwargs):
+        """Their columns know no NULL."""
+        for name in ("experience_years", "specializations"):
+            if name in data and data[name] is None:
+                data[name] = self.fields[name].load_default
+        return data
 
 
 class MechanicUpdate(Mechanic, Part):
     """Any part of a mechanic, one at least. Whether they are verified changes only when it is said."""
 
-    verified = Flag(optional=True, empty=missing)
-
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_any(self, data, original, **kwargs):
         if not self.fields.keys() & original.keys():
-            raise ValidationError({name: ["One field at least is needed."] for name in self.fields})
+            raise ValidationError({name: ["At least one field is required."] for name in self.fields})
 
 
-class Radius(Decimal):
-    """In km, above 0."""
+class MechanicQuery(Pair, Input):
+    """The radius is in km."""
 
-    def __init__(self):
-        super().__init__(ulp(0.0), sys.float_info.max, load_default=50.0)
-        self.bounds = "This must be above 0."
-
-
-class MechanicQuery(Place):
-    latitude = Decimal(-90, 90, load_default=None)
-    longitude = Decimal(-180, 180, load_default=None)
-    radius = Radius()
-    specialization = Text(0, load_default="")
+    latitude = Decimal(load_default=None, validate=Range(-90, 90))
+    longitude = Decimal(load_default=None, validate=Range(-180, 180))
+    radius = Decimal(load_default=50.0, validate=Range(min=0, min_inclusive=False))
+    specialization = Text(load_default="")
     available = Choice(("true", "false"), load_default="false")
-    limit = Digits(1, 200, load_default=100)
+    limit = Digits(load_default=100, validate=Range(1, 200))
 
 
 class AdminMechanicQuery(MechanicQuery):

@@ -2,51 +2,48 @@
 
 import json
 from functools import lru_cache, wraps
-from hashlib import sha256
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from flask import request
-from marshmallow import missing
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
 from mechtech.web.authentication import calls_as_admin
-from mechtech.web.fields import RETRY_KEY
-from mechtech.web.idempotency import Retry
 
 LIMIT = 64 * 1024  # bytes
 UNKNOWN = "This name is not known here."
 
 
-def takes(schema):
+def takes(schema, headers=None):
     """The view gets `fields`: the body as the schema loads it.
 
     Fields that the schema does not know are an error of a PUT; the success of a POST names them as `ignored`.
+    headers: a schema for headers of the request, which the view gets as `headers`. They are validated with the body,
+    so that all that is wrong is told at once.
     """
-    loader = schema()
-    retryable = "idempotency_key" in loader.fields
+    loader, header_loader = schema(), headers and headers()
 
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
-            environ = request.environ
-            data = json_object(environ)
-            if retryable:  # the key is validated with the body, so that all that is wrong is told at once
-                data[RETRY_KEY] = environ.get("HTTP_IDEMPOTENCY_KEY", missing)
+            data = json_object(request.environ)
             unknown = loader.unknown_names(data)
-            if unknown and request.method == "PUT":
-                _load(loader, data, dict.fromkeys(unknown, UNKNOWN))
-            answer = view(*args, fields=_load(loader, data), **kwargs)
+            wrong = dict.fromkeys(unknown, UNKNOWN) if request.method == "PUT" else {}
+            if header_loader:
+                sent = {name: request.headers[name] for name in header_loader.sent_names if name in request.headers}
+                kwargs["headers"], wrong_headers = header_loader.read(sent)
+                wrong |= wrong_headers or {}
+            answer = view(*args, fields=_load(loader, data, wrong), **kwargs)
             return _with_ignored(answer, unknown) if unknown else answer
 
-        validated.body_schema = schema
+        validated.body_schema, validated.headers_schema = schema, headers
         return validated
 
     return decorate
 
 
 def _with_ignored(answer: dict | tuple, names: list[str]) -> dict | tuple:
-    """The answer of a POST, which names the fields that nobody read."""
+    """The answer of a POST, which names the fields that were not read."""
     if isinstance(answer, tuple):
         body, *rest = answer
         return ({**body, "ignored": names}, *rest)
@@ -76,7 +73,6 @@ def asks(schema, for_admin=None):
 def _query_loader(schema):
     """A function from a query string to what the schema loads of it."""
     loader = schema()
-    known = {field.data_key or name for name, field in loader.fields.items()}
 
     @lru_cache(64)  # the same things are asked for again and again; the string tells them apart
     def load(query_string: bytes):
@@ -85,7 +81,7 @@ def _query_loader(schema):
         except UnicodeDecodeError:
             raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
         data = dict(reversed(pairs))  # of a name that stands twice, the first counts
-        unknown = {name: UNKNOWN for name in data if name not in known and not name.startswith("_")}
+        unknown = {name: UNKNOWN for name in loader.unknown_names(data) if not name.startswith("_")}
         return _load(loader, data, unknown)
 
     return load
@@ -96,7 +92,7 @@ def raw(environ: dict) -> bytes:
     if "mechtech.web.body" not in environ:
         claimed = environ.get("CONTENT_LENGTH", "")[:18]  # digits; of more, these are too many already
         length = int(claimed) if claimed.isascii() and claimed.isdigit() else 0
-        if length > LIMIT:  # at once: whoever only claims it must not be waited for
+        if length > LIMIT:  # at once: the body may be claimed and never come
             raise PayloadTooLarge
         try:
             body = environ["wsgi.input"].read(length or LIMIT + 1)
@@ -108,12 +104,6 @@ def raw(environ: dict) -> bytes:
             raise InvalidJSON
         environ["mechtech.web.body"] = body
     return environ["mechtech.web.body"]
-
-
-def take_retry(fields: dict, user_id: int | None) -> Retry:
-    """The Idempotency-Key, out of the fields, with what it stands for."""
-    key = fields.pop("idempotency_key")
-    return Retry(key, key and sha256(raw(request.environ)).digest(), user_id)
 
 
 def json_object(environ: dict) -> dict:

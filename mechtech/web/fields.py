@@ -1,9 +1,12 @@
-"""The kinds of input that the contract's section Requests knows. Nothing is coerced; errors are one text a field."""
+"""The kinds of field that the contract's section Requests knows: marshmallow's, but that nothing is coerced.
 
-import math
+Each reads a value in `_deserialize` and has its texts in `default_error_messages`. All the rest is as marshmallow
+documents it: required, allow_none, load_default, validate, error_messages.
+"""
+
 import re
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validates_schema
+from marshmallow import fields, validate
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -12,209 +15,167 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})+")
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-DIGITS = re.compile(r"[0-9]{1,9}")
-KEY = re.compile(r"[ -~]{1,255}")
+DIGITS = re.compile(r"[+-]?[0-9]{1,4000}")  # Python reads no more than 4,300
 PHONE = re.compile(r"[0-9+() -]{4,30}")
-RETRY_KEY = "Idempotency-Key"
-NEEDED = "This is needed."
 
 
-class Input(Schema):
-    """What a request may carry."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    read_by_hooks: frozenset[str] = frozenset()  # names that are no fields, but that a hook of the schema reads
-
-    def unknown_names(self, data: dict) -> list[str]:
-        """The names of what nobody would read, as they were sent."""
-        known = {field.data_key or name for name, field in self.fields.items()} | self.read_by_hooks
-        return [name for name in data if name not in known]
-
-    def read(self, data: dict) -> tuple[dict | None, dict[str, str] | None]:
-        """The fields, or what is wrong with each, by the name it was sent under."""
-        try:
-            return self.load(data), None
-        except ValidationError as error:
-            return None, {name: texts[0] for name, texts in error.messages.items()}
+class Length(validate.Length):
+    message_min = "This must have at least {min} characters."
+    message_max = "This must have at most {max} characters."
+    message_all = "This must have {min} to {max} characters."
 
 
-class Part(Input):
-    """What changes a row: fields that are absent stay out."""
-
-    def __init__(self):
-        super().__init__(partial=True)
-
-
-class Field(fields.Field):
-    """Needed, unless it has a load_default. Each kind of field has its check(value).
-
-    optional: absent, null and empty all load as `empty`. With a load_default alone, null and empty are wrong.
-    """
-
-    def __init__(self, *, optional=False, empty=None, **kwargs):
-        if optional:
-            kwargs = {"load_default": empty, **kwargs}
-        super().__init__(**kwargs)
-        self.optional, self.empty = optional, empty
-
-    def deserialize(self, value, attr=None, data=None, **kwargs):
-        if self.optional and (value is missing or value is None or value == ""):
-            return self.empty
-        if value is None or (value is missing and self.load_default is missing):
-            raise ValidationError(NEEDED)
-        return self.load_default if value is missing else self.check(value)
+class Range(validate.Range):
+    message_min = "This must be {min_op} {{min}}."
+    message_max = "This must be {max_op} {{max}}."
+    message_all = "This must be from {{min}} to {{max}}."
+    message_gte, message_gt = "at least", "above"
+    message_lte, message_lt = "at most", "below"
 
 
-class Text(Field):
-    """A string without control characters, trimmed. low, high: its length in characters."""
+class OneOf(validate.OneOf):
+    default_message = "This must be one of {choices}."
 
-    def __init__(self, low=1, high=math.inf, **kwargs):
-        super().__init__(**kwargs)
-        self.low, self.high = low, high
 
-    def check(self, value):
+class Named:
+    """What every kind of field says where there is no value."""
+
+    default_error_messages = {"required": "This field is required.", "null": "This field is required."}
+
+
+class Text(Named, fields.String):
+    """Text without control characters, trimmed. A required one is not empty."""
+
+    default_error_messages = {
+        "invalid": "This must be text.",
+        "unprintable": "This has characters that cannot be printed.",
+    }
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
         if not isinstance(value, str):
-            raise ValidationError("This must be text.")
+            raise self.make_error("invalid")
         if not value.isprintable() and UNPRINTABLE.search(value):  # a line feed, say, may come
-            raise ValidationError("This has characters that cannot be printed.")
+            raise self.make_error("unprintable")
         value = value.strip()
-        if self.low <= len(value) <= self.high:
-            return value
-        if not value and self.optional:
-            return self.empty
-        if not value:
-            raise ValidationError(NEEDED)
-        if len(value) < self.low:
-            raise ValidationError(f"This must have at least {self.low} characters.")
-        raise ValidationError(f"This must have at most {self.high} characters.")
+        if not value and self.required:
+            raise self.make_error("required")
+        return value
 
 
 class Email(Text):
-    def __init__(self, **kwargs):
-        super().__init__(high=254, **kwargs)
+    default_error_messages = {"not_email": "This is not an e-mail address."}
 
-    def check(self, value):
-        value = super().check(value)
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.validators.insert(0, Length(max=254))
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
+        value = super()._deserialize(value, attr, data, **kwargs)
         if not EMAIL.fullmatch(value):
-            raise ValidationError("This is not an e-mail address.")
+            raise self.make_error("not_email")
         return value
 
 
 class Phone(Text):
-    def check(self, value):
-        value = super().check(value)
-        if value is not None and not PHONE.fullmatch(value):
-            raise ValidationError("This must be 4 to 30 digits, +, -, spaces or parentheses.")
+    default_error_messages = {"not_phone": "This must be 4 to 30 digits, +, -, spaces or parentheses."}
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
+        value = super()._deserialize(value, attr, data, **kwargs)
+        if not PHONE.fullmatch(value):
+            raise self.make_error("not_phone")
         return value
 
 
-class Password(Field):
-    """One that somebody has; never trimmed. One that cannot be right is for the login to refuse."""
+class Password(Named, fields.String):
+    """One that an account may have; never trimmed. One that cannot be right is for the login to refuse."""
 
-    def check(self, value):
+    default_error_messages = {"invalid": "This must be text."}
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
         if not isinstance(value, str) or SURROGATE.search(value):
-            raise ValidationError("This must be text.")
+            raise self.make_error("invalid")
         if not value:
-            raise ValidationError(NEEDED)
+            raise self.make_error("required")
         return value
 
 
 class NewPassword(Password):
-    def check(self, value):
-        value = super().check(value)
+    """8 characters to 72 bytes, which is all that bcrypt looks at."""
+
+    default_error_messages = {
+        "unprintable": "This has characters that cannot be printed.",
+        "too_long": "This must have at most 72 bytes.",
+    }
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.validators.insert(0, Length(min=8))
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
+        value = super()._deserialize(value, attr, data, **kwargs)
         if UNPRINTABLE.search(value):
-            raise ValidationError("This has characters that cannot be printed.")
-        if len(value) < 8:
-            raise ValidationError("This must have at least 8 characters.")
+            raise self.make_error("unprintable")
         if len(value.encode()) > 72:
-            raise ValidationError("This must have at most 72 bytes.")
+            raise self.make_error("too_long")
         return value
 
 
-class Choice(Field):
+class Choice(Text):
+    """One of some texts."""
+
     def __init__(self, choices, **kwargs):
         super().__init__(**kwargs)
-        self.choices = choices
-
-    def check(self, value):
-        if not isinstance(value, str) or value.strip() not in self.choices:
-            raise ValidationError(f"This must be one of {', '.join(self.choices)}.")
-        return value.strip()
+        self.validators.insert(0, OneOf(choices))
 
 
-class Number(Field):
-    def __init__(self, low, high, **kwargs):
-        super().__init__(**kwargs)
-        self.low, self.high = low, high
-        self.bounds = f"This must be from {low} to {high}."
+class Number(Named, fields.Float):
+    default_error_messages = {
+        "invalid": "This must be a number.",
+        "too_large": "This number is too large or too small.",
+        "special": "This number is too large or too small.",
+    }
 
-    def check(self, value):
+    def _deserialize(self, value, attr, data, **kwargs) -> float:
         if type(value) not in (int, float):
-            raise ValidationError("This must be a number.")
-        if not self.low <= value <= self.high:
-            raise ValidationError(self.bounds)
-        return value
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
-class Whole(Number):
-    def check(self, value):
-        value = super().check(value)
-        if value != int(value):
-            raise ValidationError("This must be a whole number.")
-        return int(value)
+class Whole(Named, fields.Integer):
+    """A whole number; 5.0 is one."""
+
+    default_error_messages = {"invalid": "This must be a whole number."}
+
+    def _deserialize(self, value, attr, data, **kwargs) -> int:
+        if type(value) is not int and not (type(value) is float and value.is_integer()):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
-class Flag(Field):
+class Flag(Named, fields.Boolean):
     """true, false, 1 or 0; loads as 1 or 0."""
 
-    def check(self, value):
+    default_error_messages = {"invalid": "This must be true or false."}
+
+    def _deserialize(self, value, attr, data, **kwargs) -> int:
         if type(value) not in (bool, int, float) or value not in (0, 1):
-            raise ValidationError("This must be true or false.")
+            raise self.make_error("invalid")
         return int(value)
 
 
 class Decimal(Number):
     """A number as a query string has it."""
 
-    def check(self, value):
-        if not DECIMAL.fullmatch(value):
-            raise ValidationError("This must be a number.")
-        return super().check(float(value))
+    def _deserialize(self, value, attr, data, **kwargs) -> float:
+        if not isinstance(value, str) or not DECIMAL.fullmatch(value.strip()):
+            raise self.make_error("invalid")
+        return super()._deserialize(float(value), attr, data, **kwargs)
 
 
 class Digits(Whole):
     """A whole number as a query string has it."""
 
-    def check(self, value):
-        if not DIGITS.fullmatch(value):
-            raise ValidationError("This must be a whole number.")
-        return super().check(int(value))
-
-
-class IdempotencyKey(Field):
-    """None where the header is not sent; one that is empty is wrong."""
-
-    def __init__(self):
-        super().__init__(load_default=None, data_key=RETRY_KEY)
-
-    def check(self, value):
-        if not KEY.fullmatch(value):
-            raise ValidationError("This must be 1 to 255 printable ASCII characters.")
-        return value
-
-
-class Place(Input):
-    """Latitude and longitude, both or neither: of a pair, the missing one is named."""
-
-    latitude = Number(-90, 90, optional=True)
-    longitude = Number(-180, 180, optional=True)
-
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def check_pair(self, data, original, **kwargs):
-        absent = [name for name in ("latitude", "longitude") if original.get(name) in (None, "")]
-        if len(absent) == 2 and self.partial:  # to clear one of them is to clear both
-            absent = [name for name in absent if name not in original]
-        if len(absent) == 1:
-            raise ValidationError({absent[0]: ["Latitude and longitude are needed together."]})
+    def _deserialize(self, value, attr, data, **kwargs) -> int:
+        if not isinstance(value, str) or not DIGITS.fullmatch(value.strip()):
+            raise self.make_error("invalid")
+        return super()._deserialize(int(value), attr, data, **kwargs)

@@ -1,13 +1,30 @@
-"""Retries: what an Idempotency-Key has made already. For use inside the transaction that makes it."""
+"""Retries: the header Idempotency-Key, and what a key has made already."""
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import NamedTuple
+
+from flask import request
+from marshmallow.fields import String
+from marshmallow.validate import Regexp
 
 from mechtech import clock
 from mechtech.database import Transaction
 from mechtech.errors import Conflict
+from mechtech.web import body
+from mechtech.web.schemas import Input
 
 KEPT_SECONDS = 24 * 3600
+
+
+class RetryHeaders(Input):
+    """What a POST that may be retried takes from its headers; None where the key is not sent."""
+
+    retry_key = String(
+        data_key="Idempotency-Key",
+        load_default=None,
+        validate=Regexp(r"[ -~]{1,255}\Z", error="This must be 1 to 255 printable ASCII characters."),
+    )
 
 
 class Retry(NamedTuple):
@@ -18,8 +35,18 @@ class Retry(NamedTuple):
     user_id: int | None  # None: a guest
 
 
+def retry(key: str | None, user_id: int | None) -> Retry:
+    """What the present request is, for `once`."""
+    return Retry(key, key and sha256(body.raw(request.environ)).digest(), user_id)
+
+
+def replay_headers(replayed: bool) -> dict[str, str]:
+    """The headers of an answer; replayed: whether an earlier try made the row."""
+    return {"Idempotent-Replayed": "true"} if replayed else {}
+
+
 def once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[], int]) -> tuple[int, bool]:
-    """The id of the row that this request made, and whether an earlier try made it.
+    """The id of the row that this request made, and whether an earlier try made it. For use in the transaction.
 
     insert: makes the row and returns its id. Raises Conflict if the key was used for another body.
     """

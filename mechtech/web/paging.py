@@ -8,7 +8,8 @@ from marshmallow import ValidationError, post_load
 
 from mechtech.database.page import Position
 from mechtech.web import tokens
-from mechtech.web.fields import Digits, Field, Input
+from mechtech.web.fields import Digits, Range, Text
+from mechtech.web.schemas import Input
 
 NOT_OURS = "This is not a cursor of this list and query."
 
@@ -27,14 +28,16 @@ class PageQuery:
         return following and tokens.sign_cursor({"after": following, "of": _digest(self.list_name, self.filters)})
 
 
-class Cursor(Field):
-    """A text; whether it is good depends on the rest of the query."""
+class Cursor(Text):
+    """Loads as a position; whether it is good depends on the rest of the query."""
 
-    def check(self, value):
+    default_error_messages = {"not_ours": NOT_OURS}
+
+    def _deserialize(self, value, attr, data, **kwargs) -> dict:
         try:
-            return tokens.read_cursor(value)
+            return tokens.read_cursor(super()._deserialize(value, attr, data, **kwargs))
         except ValueError:
-            raise ValidationError(NOT_OURS) from None
+            raise self.make_error("not_ours") from None
 
 
 class Page(Input):
@@ -42,7 +45,7 @@ class Page(Input):
 
     list_name: str
 
-    limit = Digits(1, 200, load_default=50)
+    limit = Digits(load_default=50, validate=Range(1, 200))
     cursor = Cursor(load_default=None)
 
     @post_load

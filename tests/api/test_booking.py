@@ -257,7 +257,8 @@ def test_a_new_booking_is_shown_under_its_column_names(client):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("name", "Jo"),
+        ("name", "O"),
+        ("name", "李"),
         ("name", "é" * 100),
         ("email", "a@b.c"),
         ("email", LONG_EMAIL),
@@ -285,7 +286,7 @@ def test_a_field_within_its_rule_is_kept_as_it_was_sent(client, field, value):
             ("name", "email", "vehicleType", "brand", "model", "service_type"),
             (None, "", " \t\n", 5, 1.5, True, [], {}, ["text"], "nul\0", "del\x7f", "esc\x1b[0m", "csi\x9b"),
         ),
-        *product(["name"], ["J", " J ", "Jo\x1f", "\x85Jo", "Jo\v", "\fJo"]),
+        *product(["name"], ["Jo\x1f", "\x85Jo", "Jo\v", "\fJo"]),
         ("name", "n" * 101),
         ("email", "a" + LONG_EMAIL),
         *product(("email",), ("plain", "a@b", "@b.c", "a@", "a b@c.d", "a@b..c", "a@b.c\nx", "a@@b.c", "a@-b.c,d@e.f")),

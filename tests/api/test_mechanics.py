@@ -128,10 +128,17 @@ def test_a_query_value_that_breaks_a_rule_is_named(standing, query, place):
     assert_invalid(client.get(f"/api/mechanics/?{query}{place if 'tude' not in query else ''}"), query.split("=")[0])
 
 
-@pytest.mark.parametrize("radius", ["0", "-1", "1e400"])
-def test_what_is_wrong_with_a_radius_is_told_in_words(standing, radius):
+@pytest.mark.parametrize(
+    ("radius", "text"),
+    [
+        *product(["0", "-1", "-1e-300", "1e-999"], ["This must be above 0."]),
+        *product(["1e400", "-1e400", "9" * 400], ["This number is too large or too small."]),
+        *product(["x", "", "1,5", "0x1", "nan", "inf"], ["This must be a number."]),
+    ],
+)
+def test_what_is_wrong_with_a_radius_is_told_in_words(standing, radius, text):
     client, _ = standing
-    assert client.get(f"/api/mechanics/?radius={radius}").json["fields"] == {"radius": "This must be above 0."}
+    assert client.get(f"/api/mechanics/?radius={radius}").json["fields"] == {"radius": text}
 
 
 @pytest.mark.parametrize("query", ["specialization=%ff", "specialization=%e2%82", "%ff=1", "limit=1&x=%C3%28"])
@@ -421,7 +428,8 @@ def test_a_new_mechanic_is_unverified(client, admin):
 @pytest.mark.parametrize(
     ("field", "value", "kept"),
     [
-        ("name", "Jo", "Jo"),
+        ("name", "J", "J"),
+        ("name", " 李 ", "李"),
         ("name", f" {'n' * 100} ", "n" * 100),
         ("email", "a@b.c", "a@b.c"),
         ("phone", " 1234", "1234"),
@@ -443,7 +451,7 @@ def test_a_field_of_a_new_mechanic_within_its_rule(client, admin, field, value, 
 
 BROKEN = [
     *product(("name", "email", "phone"), (None, "", " ", 5, True, [], {}, "nul\0")),
-    *product(["name"], ["J", "n" * 101]),
+    ("name", "n" * 101),
     *product(["email"], ["plain", "a@b", f"{'a' * 251}@b.c"]),
     *product(["phone"], ["123", "1" * 31, "call me"]),
     *product(["experience_years"], [-1, 81, 1.5, "5", True, [], {}, 2**63, 1e300]),

@@ -1,0 +1,71 @@
+"""What the schemas of all resources share: how they are read, and what an empty field and half a place mean."""
+
+from marshmallow import EXCLUDE, Schema, ValidationError, pre_load, validates_schema
+
+from mechtech.web.fields import Number, Range, Text
+
+
+class Input(Schema):
+    """What a request may carry."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.sent_names = {field.data_key or name: field for name, field in self.fields.items()}
+
+    def unknown_names(self, data: dict) -> list[str]:
+        """The names that the schema does not read, as they were sent."""
+        return [name for name in data if name not in self.sent_names]
+
+    def read(self, data: dict) -> tuple[dict | None, dict[str, str] | None]:
+        """The fields, or what is wrong with each, by the name it was sent under."""
+        try:
+            return self.load(data), None
+        except ValidationError as error:
+            return None, {name: texts[0] for name, texts in error.messages.items()}
+
+
+class Body(Input):
+    """A body. Null and empty are None for a field that allows None; other fields that are not required stay absent."""
+
+    @pre_load
+    def read_empty(self, data: dict, **kwargs) -> dict:
+        read = dict(data)
+        for name, value in data.items():
+            field = self.sent_names.get(name)
+            if field and not field.required and _is_empty(value, isinstance(field, Text)):
+                if field.allow_none:
+                    read[name] = None
+                else:
+                    del read[name]
+        return read
+
+
+def _is_empty(value, trimmed: bool) -> bool:
+    return value is None or value == "" or (trimmed and isinstance(value, str) and value.isspace())
+
+
+class Part(Body):
+    """What changes a row: fields that are absent stay out."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"partial": True, **kwargs})
+
+
+class Pair:
+    """Of latitude and longitude both or neither: the missing one is named."""
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_pair(self, data, original, **kwargs):
+        absent = [name for name in ("latitude", "longitude") if original.get(name) in (None, "")]
+        if len(absent) == 2 and self.partial:  # to clear one of them is to clear both
+            absent = [name for name in absent if name not in original]
+        if len(absent) == 1:
+            raise ValidationError({absent[0]: ["Latitude and longitude are needed together."]})
+
+
+class Place(Pair, Body):
+    latitude = Number(load_default=None, validate=Range(-90, 90))
+    longitude = Number(load_default=None, validate=Range(-180, 180))
