@@ -15,7 +15,7 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})+")
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-DIGITS = re.compile(r"[+-]?[0-9]{1,4000}")  # Python reads no more than 4,300
+DIGITS = re.compile(r"-?[0-9]{1,4000}")  # Python reads no more than 4,300
 PHONE = re.compile(r"[0-9+() -]{4,30}")
 
 

@@ -213,7 +213,7 @@ def test_create_admin_makes_an_existing_account_the_admin_with_a_new_password(en
         (["boss@example.com"], "p" * 73 + "\n", "password"),
         (["boss@example.com"], "", "password"),
         (["boss"], "password123\n", "email"),
-        (["boss@example.com", "--name", "B"], "password123\n", "name"),
+        (["boss@example.com", "--name", "B" * 101], "password123\n", "name"),
     ],
 )
 def test_create_admin_keeps_the_rules_of_signing_up(environ, args, typed, told):

@@ -193,7 +193,7 @@ def test_the_total_stops_counting_at_ten_thousand(client, admin, environ):
 @pytest.mark.parametrize(
     "name, value",
     [
-        *(("limit", value) for value in ("0", "201", "-1", "1.0", "ten", "٣", "", "+5", " 5", "1_0", "9" * 30)),
+        *(("limit", value) for value in ("0", "201", "-1", "1.0", "ten", "٣", "", "+5", "1_0", "9" * 30)),
         *(("status", value) for value in ("new", "READ", "pending", "", "read,unread")),
         *(("cursor", value) for value in ("x", "", "1", "a.b.c", "e30.e30.e30", "null")),
     ],

@@ -92,7 +92,7 @@ def test_no_error_path_of_the_app_tells_a_secret(server):
         # authorization
         (401, "POST", "/api/auth/login", {"json": {"email": EMAIL, "password": PASSWORD}}),
         (401, "POST", "/api/auth/login", {"json": {"email": f"errors-{EMAIL}", "password": PASSWORD}}),
-        (400, "POST", "/api/auth/login", {"json": {"email": PASSWORD, "password": PASSWORD}}),
+        (401, "POST", "/api/auth/login", {"json": {"email": PASSWORD, "password": PASSWORD}}),
         (401, "GET", "/api/auth/profile", {"token": f"{token}{MARK}"}),
         (401, "GET", "/api/auth/profile", {"token": expired}),
         (401, "GET", "/api/auth/profile", {"token": made["bookingToken"]}),
