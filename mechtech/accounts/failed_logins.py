@@ -7,6 +7,7 @@ from flask_limiter.util import get_remote_address
 
 from mechtech.accounts import repository
 from mechtech.passwords import get_hasher
+from mechtech.texts import address_key
 from mechtech.web.rate_limit import limited, limiter
 
 FROM_ONE_ADDRESS = limits.parse("10 per 15 minutes")
@@ -37,5 +38,5 @@ def _check(email: str) -> None:
 
 def _counts(email: str) -> tuple:
     """Each rate with what it counts. The account stands there as a hash: the counts outlive it."""
-    account = blake2b(email.strip().lower().encode(), digest_size=16).hexdigest()
+    account = blake2b(address_key(email).encode(), digest_size=16).hexdigest()
     return (FROM_ONE_ADDRESS, ("login", account, get_remote_address())), (FROM_ANYWHERE, ("login", account))

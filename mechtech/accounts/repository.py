@@ -5,6 +5,7 @@ import secrets
 from mechtech import clock
 from mechtech.database import Duplicate, get_db
 from mechtech.errors import Invalid, InvalidToken
+from mechtech.texts import clean_address
 
 COLUMNS = "id, name, email, phone, role, created_at, updated_at, tokens_valid_from, token_key"
 TAKEN = {"email": "There is an account with this address already."}
@@ -25,7 +26,7 @@ def find(user_id: int) -> dict | None:
 
 def find_login(email: str) -> dict | None:
     """The account's row with `password`, its hash. The address may be in any case, and in either form of its domain."""
-    for form in dict.fromkeys((email, _ascii_domain(email))):
+    for form in dict.fromkeys((email, clean_address(email))):
         account = get_db().one(
             f"""
             SELECT {COLUMNS}, password
@@ -168,12 +169,3 @@ def make_admin(user_id: int) -> None:
 
 def _draw_key() -> str:
     return secrets.token_urlsafe(16)
-
-
-def _ascii_domain(email: str) -> str:
-    """The address with an international domain in its xn-- form; as it is, where that is impossible."""
-    local, at, domain = email.rpartition("@")
-    try:
-        return f"{local}{at}{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return email

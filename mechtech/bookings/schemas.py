@@ -21,7 +21,7 @@ class Booking(Place):
     vehicle_brand = Text(data_key="brand", required=True, validate=Length(1, 50))
     vehicle_model = Text(data_key="model", required=True, validate=Length(1, 50))
     service_type = Text(required=True, validate=Length(1, 100))
-    description = Text(load_default=None, validate=Length(max=2000))
+    description = Text(multiline=True, load_default=None, validate=Length(max=2000))
     location = Text(load_default=None, validate=Length(max=500))
 
 
@@ -51,7 +51,7 @@ class BookingUpdate(Part, Place):
     cost = Number(load_default=None, validate=Range(0, 10_000_000))
     service_date = Moment(data_key="serviceDate", load_default=None)
     phone = Phone(load_default=None)
-    description = Text(load_default=None, validate=Length(max=2000))
+    description = Text(multiline=True, load_default=None, validate=Length(max=2000))
     location = Text(load_default=None, validate=Length(max=500))
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
@@ -69,7 +69,7 @@ class BookingUpdate(Part, Place):
 
 class Review(Body):
     rating = Whole(required=True, validate=Range(1, 5))
-    review = Text(load_default=None, validate=Length(max=2000))
+    review = Text(multiline=True, load_default=None, validate=Length(max=2000))
 
 
 class EndMoment(Moment):

@@ -8,7 +8,7 @@ from mechtech.web.schemas import Body
 class Contact(Body):
     full_name = Text(data_key="fullName", required=True, validate=Length(1, 100))
     email = Email(required=True)
-    message = Text(required=True, validate=Length(10, 5000))
+    message = Text(multiline=True, required=True, validate=Length(10, 5000))
 
     def unknown_names(self, data):
         return [name for name in super().unknown_names(data) if name != "name" or "fullName" in data]

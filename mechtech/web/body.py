@@ -1,6 +1,7 @@
 """What comes in: the JSON layer (400 invalid_json, 413, 415) and the validation layer (400 validation)."""
 
 import json
+from collections import Counter
 from functools import lru_cache, wraps
 from types import MappingProxyType
 from urllib.parse import parse_qsl
@@ -107,11 +108,14 @@ def raw(environ: dict) -> bytes:
 
 
 def json_object(environ: dict) -> dict:
+    """The body. A byte order mark in front is skipped. Raises InvalidJSON, UnsupportedMediaType, PayloadTooLarge."""
+    if environ.get("HTTP_CONTENT_ENCODING", "").lower() not in ("", "identity"):
+        raise UnsupportedMediaType("The body must be sent as it is, without a Content-Encoding.")
     body = raw(environ)
     if body and environ.get("CONTENT_TYPE") != "application/json" and request.mimetype != "application/json":
         raise UnsupportedMediaType
     try:
-        value = DECODER.decode(body.decode())
+        value = DECODER.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise InvalidJSON from None
     if not isinstance(value, dict):
@@ -126,7 +130,8 @@ def _refuse(constant):
 def _object(pairs):
     value = dict(pairs)
     if len(value) < len(pairs):
-        raise ValueError("a name stands twice")
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise InvalidJSON(f'The name "{twice[:50]}" stands twice in the body.')
     return value
 
 

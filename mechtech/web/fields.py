@@ -5,18 +5,15 @@ documents it: required, allow_none, load_default, validate, error_messages.
 """
 
 import re
+import unicodedata
 
 from marshmallow import fields, validate
 
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+from mechtech import texts
+
 SURROGATE = re.compile(r"[\ud800-\udfff]")
-# What a browser's <input type=email> lets through, with a dot in the domain. In ASCII, so that the database's NOCASE
-# compares all of it.
-LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})+")
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 DIGITS = re.compile(r"-?[0-9]{1,4000}")  # Python reads no more than 4,300
-PHONE = re.compile(r"[0-9+() -]{4,30}")
 
 
 class Length(validate.Length):
@@ -44,25 +41,40 @@ class Named:
 
 
 class Text(Named, fields.String):
-    """Text without control characters, trimmed. A required one is not empty."""
+    """Trimmed text with a character that can be seen. A required one is not empty.
+
+    multiline: whether it may have line breaks and tabs.
+    """
 
     default_error_messages = {
         "invalid": "This must be text.",
         "unprintable": "This has characters that cannot be printed.",
+        "line_break": "This must be one line, without tabs.",
+        "invisible": "This has no character that can be seen.",
     }
+
+    def __init__(self, *, multiline=False, **kwargs):
+        super().__init__(**kwargs)
+        self.multiline = multiline
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
-        if not value.isprintable() and UNPRINTABLE.search(value):  # a line feed, say, may come
+        if texts.UNPRINTABLE.search(value):
             raise self.make_error("unprintable")
         value = value.strip()
         if not value and self.required:
             raise self.make_error("required")
+        if not self.multiline and texts.LINE_BREAKS.search(value):
+            raise self.make_error("line_break")
+        if value and not texts.has_visible(value):
+            raise self.make_error("invisible")
         return value
 
 
 class Email(Text):
+    """Loads with an international domain in its xn-- form, so that both forms are one address."""
+
     default_error_messages = {"not_email": "This is not an e-mail address."}
 
     def __init__(self, **kwargs):
@@ -70,18 +82,26 @@ class Email(Text):
         self.validators.insert(0, Length(max=254))
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = super()._deserialize(value, attr, data, **kwargs)
-        if not EMAIL.fullmatch(value):
+        value = texts.ascii_address(texts.strip_invisible(super()._deserialize(value, attr, data, **kwargs)))
+        if not texts.is_email(value):
             raise self.make_error("not_email")
         return value
 
 
 class Phone(Text):
-    default_error_messages = {"not_phone": "This must be 4 to 30 digits, +, -, spaces or parentheses."}
+    """Loads in ASCII, without what cannot be seen."""
+
+    default_error_messages = {
+        "not_phone": "This must be a phone number: 4 to 21 digits, spaces and + - . / ( ), and perhaps ext. 123.",
+    }
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.validators.insert(0, Length(max=40))
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = super()._deserialize(value, attr, data, **kwargs)
-        if not PHONE.fullmatch(value):
+        value = texts.clean_phone(super()._deserialize(value, attr, data, **kwargs))
+        if not texts.is_phone(value):
             raise self.make_error("not_phone")
         return value
 
@@ -100,7 +120,7 @@ class Password(Named, fields.String):
 
 
 class NewPassword(Password):
-    """8 characters to 72 bytes, which is all that bcrypt looks at."""
+    """8 characters to 72 bytes, which is all that bcrypt looks at, in the form that is hashed."""
 
     default_error_messages = {
         "unprintable": "This has characters that cannot be printed.",
@@ -112,8 +132,8 @@ class NewPassword(Password):
         self.validators.insert(0, Length(min=8))
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = super()._deserialize(value, attr, data, **kwargs)
-        if UNPRINTABLE.search(value):
+        value = unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs))
+        if texts.UNPRINTABLE.search(value):
             raise self.make_error("unprintable")
         if len(value.encode()) > 72:
             raise self.make_error("too_long")
@@ -121,8 +141,6 @@ class NewPassword(Password):
 
 
 class Choice(Text):
-    """One of some texts."""
-
     def __init__(self, choices, **kwargs):
         super().__init__(**kwargs)
         self.validators.insert(0, OneOf(choices))

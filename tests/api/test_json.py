@@ -1,5 +1,6 @@
 """The JSON layer, in front of every endpoint that takes a body, and the order of the layers around it."""
 
+import gzip
 import json
 import socket
 
@@ -58,7 +59,8 @@ NOT_AN_OBJECT = {
     "UTF-16": json.dumps(BOOKING).encode("utf-16"),
     "UTF-16 without a mark": json.dumps(BOOKING).encode("utf-16-le"),
     "UTF-32": json.dumps(BOOKING).encode("utf-32"),
-    "byte order mark": b"\xef\xbb\xbf{}",
+    "two byte order marks": b"\xef\xbb\xbf\xef\xbb\xbf{}",
+    "byte order mark alone": b"\xef\xbb\xbf",
     "Latin-1": '{"name": "José"}'.encode("latin-1"),
     "overlong UTF-8": b'{"name": "\xc0\xaf"}',
     "surrogate as UTF-8": b'{"name": "\xed\xa0\x80"}',
@@ -95,6 +97,41 @@ def test_a_body_that_is_no_json_object_is_400_before_anybody_asks_who_sent_it(st
 def test_a_missing_body_is_400(standing, endpoint):
     method, path = endpoint.split()
     refused(standing.call(method, path), 400, "invalid_json")
+
+
+def test_a_byte_order_mark_in_front_is_skipped(client):
+    assert send(client, "POST /api/contact/", b"\xef\xbb\xbf" + json.dumps(CONTACT).encode()).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"email": "a@b.example", "name": "x", "name": "x"}', "name"),
+        ('{"deep": [{"b": 1, "c": 2, "b": 3}]}', "b"),
+        ('{"": 1, "": 2}', ""),
+        ('{"\\ud800": 1, "\\ud800": 2}', "\ud800"),
+        (f'{{"{"n" * 60}": 1, "{"n" * 60}": 2}}', "n" * 50),
+    ],
+)
+def test_a_name_that_stands_twice_is_told(standing, body, name):
+    answer = refused(send(standing, "POST /api/contact/", body), 400, "invalid_json")
+    assert answer["message"] == f'The name "{name}" stands twice in the body.'
+
+
+@every_endpoint
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "GZIP", "identity, gzip", "aes128gcm"])
+def test_a_content_encoding_is_415_and_told(standing, endpoint, encoding):
+    data = gzip.compress(json.dumps(TAKING_A_BODY[endpoint]).encode())
+    for body in (data, b"{}"):
+        answer = send(standing, endpoint, body, headers={"Content-Encoding": encoding})
+        assert "Content-Encoding" in refused(answer, 415, "unsupported_media_type")["message"]
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity"])
+def test_a_body_that_is_sent_as_it_is_is_taken(client, encoding):
+    data = json.dumps(CONTACT)
+    answer = send(client, "POST /api/contact/", data, headers={"Content-Encoding": encoding})
+    assert answer.status_code == 201
 
 
 @every_endpoint

@@ -3,6 +3,7 @@
 The file is attached read-only to a connection to our database, and copied within one transaction.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -11,10 +12,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mechtech.database.original import statements
-from mechtech.database.original.addresses import address_key, clean_address, is_bcrypt
+from mechtech.texts import address_key, clean_address
 
 PROGRESS_ROWS = 50_000  # between two calls of `progress`
 BUSY_SECONDS = 5.0
+BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}", re.ASCII)
 
 
 class ImportRefused(Exception):
@@ -63,6 +65,11 @@ def _connect(database: str) -> sqlite3.Connection:
     for function in (address_key, clean_address, is_bcrypt):
         connection.create_function(function.__name__, 1, function, deterministic=True)
     return connection
+
+
+def is_bcrypt(password: str) -> bool:
+    """Whether it is a hash that a login can check."""
+    return BCRYPT.fullmatch(password) is not None
 
 
 def _uri(path: str, mode: str) -> str:

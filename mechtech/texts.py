@@ -1,0 +1,99 @@
+"""What people type and paste: characters that cannot be seen, e-mail addresses, phone numbers."""
+
+import re
+import unicodedata
+
+# Control characters, but for the tab and line breaks, and lone surrogates.
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+LINE_BREAKS = re.compile("[\t\n\r\u2028\u2029]")
+# Unicode's Default_Ignorable_Code_Point: zero-width characters, variation selectors, fillers, tags.
+IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+BLANK = frozenset("\u2800\ufffc\ufffe\uffff\U0001d159")  # symbols and others that show nothing
+# What a browser's <input type=email> lets through, with a dot in the domain. In ASCII, so that lower() of every
+# database compares all of it.
+LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})+")
+PHONE = re.compile(r"(?P<number>[0-9+\-./() ]+)((ext\.?|x) *[0-9]{1,6})?", re.IGNORECASE)
+
+
+def has_visible(text: str) -> bool:
+    """Whether at least one of its characters can be seen. A mark alone, without a letter beneath it, cannot."""
+    return any(
+        not _is_ignorable(character)
+        and character not in BLANK
+        and unicodedata.category(character) not in ("Cc", "Cs", "Zs", "Zl", "Zp", "Mn", "Me")
+        for character in text
+    )
+
+
+def strip_invisible(text: str) -> str:
+    """The text without blanks, control and ignorable characters at its ends."""
+    kept = [
+        place
+        for place, character in enumerate(text)
+        if not (character.isspace() or unicodedata.category(character) == "Cc" or _is_ignorable(character))
+    ]
+    return text[kept[0] : kept[-1] + 1] if kept else ""
+
+
+def ascii_address(email: str) -> str:
+    """The address with an international domain in its xn-- form; as it is, where the domain has none."""
+    name, at, domain = email.rpartition("@")
+    return f"{name}@{_ascii_domain(domain)}" if at and not domain.isascii() else email
+
+
+def clean_address(email: str) -> str:
+    """The address as accounts have it: without invisible characters at its ends and a dot after its domain."""
+    name, at, domain = strip_invisible(email).rpartition("@")
+    return ascii_address(f"{name}@{domain.rstrip('.')}") if at else domain
+
+
+def address_key(email: str) -> str:
+    """The same text for all addresses that count as one: upper and lower case make no difference."""
+    return clean_address(email).lower()
+
+
+def is_email(address: str) -> bool:
+    return EMAIL.fullmatch(address) is not None
+
+
+def clean_phone(text: str) -> str:
+    """The number in ASCII, as far as it can be: the digits of any script, hyphens, spaces and full-width signs."""
+    return "".join(map(_phone_character, text)).strip()
+
+
+def is_phone(cleaned: str) -> bool:
+    """Whether it is a number of 4 to 21 digits, with or without an extension."""
+    match = PHONE.fullmatch(cleaned)
+    return match is not None and 4 <= sum(map(str.isdigit, match["number"])) <= 21
+
+
+def _is_ignorable(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or IGNORABLE.match(character) is not None
+
+
+def _phone_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category == "Zs":
+        return " "
+    if category == "Pd" or character in "\u2043\u2212":  # the hyphen bullet and the minus sign
+        return "-"
+    if _is_ignorable(character):
+        return ""
+    return chr(ord(character) - 0xFEE0) if "\uff01" <= character <= "\uff5e" else character
+
+
+def _ascii_domain(domain: str) -> str:
+    """As browsers have it (UTS 46, nontransitional); Python's own codec makes another domain of one with ß."""
+    mapped = unicodedata.normalize("NFKC", domain.lower()).replace("\u3002", ".")
+    labels = mapped.split(".")
+    if not all(labels) or not all(
+        character in "-." or unicodedata.category(character)[0] in "LMN" for character in mapped
+    ):
+        return domain
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
