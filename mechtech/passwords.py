@@ -6,12 +6,13 @@ each, at a lower priority than those that answer.
 
 import os
 import re
-import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import bcrypt
 from flask import current_app
+
+from mechtech.texts import normalize_password
 
 NICENESS = 5
 LIMIT = 72  # bytes; bcrypt looks at no more
@@ -28,7 +29,7 @@ class Hasher:
 
     def hash(self, password: str) -> str:
         """The bcrypt hash of the password in Unicode's form NFC, of which 72 bytes count."""
-        secret = unicodedata.normalize("NFC", password).encode()[:LIMIT]
+        secret = normalize_password(password).encode()[:LIMIT]
         return self._threads.submit(bcrypt.hashpw, secret, bcrypt.gensalt(self.rounds)).result().decode()
 
     def verify(self, password: str, hashed: str | None, highest_cost: int) -> bool:
@@ -47,7 +48,7 @@ class Hasher:
 
 def _forms(password: str) -> list[bytes]:
     """The password as it is hashed now, as it was typed, and as another system may have typed it."""
-    forms = (unicodedata.normalize("NFC", password), password, unicodedata.normalize("NFD", password))
+    forms = (normalize_password(password), password, normalize_password(password, "NFD"))
     return [form.encode()[:LIMIT] for form in dict.fromkeys(forms)]
 
 

@@ -16,6 +16,8 @@ BLANK = frozenset("\u2800\ufffc\ufffe\uffff\U0001d159")  # symbols and others th
 # database compares all of it.
 LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})+")
+LONGEST_DOMAIN = 253
+LONGEST_PASSWORD = 1000  # characters, of which at least 72 bytes are left in every form
 PHONE = re.compile(r"(?P<number>[0-9+\-./() ]+)((ext\.?|x) *[0-9]{1,6})?", re.IGNORECASE)
 
 
@@ -31,12 +33,12 @@ def has_visible(text: str) -> bool:
 
 def strip_invisible(text: str) -> str:
     """The text without blanks, control and ignorable characters at its ends."""
-    kept = [
-        place
-        for place, character in enumerate(text)
-        if not (character.isspace() or unicodedata.category(character) == "Cc" or _is_ignorable(character))
-    ]
-    return text[kept[0] : kept[-1] + 1] if kept else ""
+    start, end = 0, len(text)
+    while start < end and _is_invisible(text[start]):
+        start += 1
+    while start < end and _is_invisible(text[end - 1]):
+        end -= 1
+    return text[start:end]
 
 
 def ascii_address(email: str) -> str:
@@ -62,7 +64,7 @@ def is_email(address: str) -> bool:
 
 def clean_phone(text: str) -> str:
     """The number in ASCII, as far as it can be: the digits of any script, hyphens, spaces and full-width signs."""
-    return "".join(map(_phone_character, text)).strip()
+    return text if text.isascii() else "".join(map(_phone_character, text)).strip()
 
 
 def is_phone(cleaned: str) -> bool:
@@ -71,8 +73,17 @@ def is_phone(cleaned: str) -> bool:
     return match is not None and 4 <= sum(map(str.isdigit, match["number"])) <= 21
 
 
+def normalize_password(password: str, form: str = "NFC") -> str:
+    """The password in this form of Unicode, cut: the time of sorting marks grows with the square of their number."""
+    return unicodedata.normalize(form, password[:LONGEST_PASSWORD])
+
+
+def _is_invisible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cc" or _is_ignorable(character)
+
+
 def _is_ignorable(character: str) -> bool:
-    return unicodedata.category(character) == "Cf" or IGNORABLE.match(character) is not None
+    return not character.isascii() and bool(unicodedata.category(character) == "Cf" or IGNORABLE.match(character))
 
 
 def _phone_character(character: str) -> str:
@@ -89,7 +100,12 @@ def _phone_character(character: str) -> str:
 
 
 def _ascii_domain(domain: str) -> str:
-    """As browsers have it (UTS 46, nontransitional); Python's own codec makes another domain of one with ß."""
+    """As browsers have it (UTS 46, nontransitional); Python's own codec makes another domain of one with ß.
+
+    A domain that is too long to have a form stays as it is: Punycode's time grows with the square of the length.
+    """
+    if len(domain) > LONGEST_DOMAIN:
+        return domain
     mapped = unicodedata.normalize("NFKC", domain.lower()).replace("\u3002", ".")
     labels = mapped.split(".")
     if not all(labels) or not all(

@@ -5,7 +5,6 @@ documents it: required, allow_none, load_default, validate, error_messages.
 """
 
 import re
-import unicodedata
 
 from marshmallow import fields, validate
 
@@ -132,7 +131,7 @@ class NewPassword(Password):
         self.validators.insert(0, Length(min=8))
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs))
+        value = texts.normalize_password(super()._deserialize(value, attr, data, **kwargs))
         if texts.UNPRINTABLE.search(value):
             raise self.make_error("unprintable")
         if len(value.encode()) > 72:

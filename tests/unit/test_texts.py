@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001
 """Invisible characters, e-mail addresses and phone numbers, without HTTP."""
 
+import time
+
 import pytest
 
 from mechtech import texts
@@ -123,3 +125,36 @@ def test_a_pasted_phone_number_is_cleaned(pasted, cleaned):
 )
 def test_what_is_no_phone_number_is_none(text):
     assert not texts.is_phone(texts.clean_phone(text) if text.isprintable() else text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(chr(0x4E00 + place) for place in range(20_000)) + ".example",
+        "ü" * 30_000,
+        "ü." * 20_000,
+        "\u200b" * 20_000,
+        "\u0315" * 15_000 + "\u0316" * 15_000,
+        "1" * 60_000 + "x",
+    ],
+    ids=lambda text: ascii(text[:3]),
+)
+def test_no_text_of_64_kib_takes_long(text):
+    started = time.process_time()
+    texts.address_key(f"a@{text}")
+    texts.is_phone(texts.clean_phone(text))
+    texts.has_visible(text)
+    texts.normalize_password(text)
+    assert time.process_time() - started < 0.5
+
+
+def test_a_domain_of_253_characters_is_the_longest_that_is_converted():
+    domain = f"ü.{'a' * 251}"
+    assert texts.ascii_address(f"a@{domain}") == f"a@xn--tda.{'a' * 251}"
+    assert texts.ascii_address(f"a@{domain}a") == f"a@{domain}a"
+
+
+def test_a_password_of_any_length_is_normalized_as_far_as_bcrypt_looks():
+    longest = "e\u0301" * 30_000
+    assert texts.normalize_password(longest).startswith("é" * 72)
+    assert texts.normalize_password("é" * 36, "NFD") == "e\u0301" * 36
