@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from marshmallow import ValidationError, validates_schema
 
 from mechtech.bookings.rules import STATUSES
+from mechtech.texts import ascii_address
 from mechtech.web.fields import Choice, Digits, Email, Length, Number, Phone, Range, Text, Whole
 from mechtech.web.paging import Page
 from mechtech.web.schemas import Body, Part, Place
@@ -106,4 +107,4 @@ class AdminBookingQuery(BookingQuery):
     """`q` is part of the reference, name, e-mail address or phone."""
 
     mechanic_id = Digits(data_key="mechanicId", load_default=None, validate=Range(1, 999_999_999))
-    search = Text(data_key="q", load_default=None, validate=Length(1, 100), post_load=like_pattern)
+    search = Text(data_key="q", load_default=None, validate=Length(1, 100), post_load=[ascii_address, like_pattern])

@@ -194,6 +194,8 @@ def test_an_admin_asks_for_bookings_by_mechanic_day_and_text_and_oldest_first(ap
     assert asked(f"mechanicId={mechanic}") == [2]
     assert asked("from=2026-01-19") == [3, 2]
     assert asked("to=2026-01-19") == [2, 1]
+    assert asked("to=9999-12-31") == asked("from=0001-01-01") == [3, 2, 1]  # the ends of what Python counts
+    assert asked("from=%202026-01-19&to=2026-01-19%20") == [2]
     assert asked("from=2026-01-19T23:59:59Z&to=2026-01-20T23:59:59Z") == [2]
     for text, found in (
         ("J%C3%96RG", [1]),

@@ -49,6 +49,13 @@ def test_a_booking_and_a_message_keep_the_form_that_mail_can_be_sent_to(client, 
     client.post("/api/contact/", {**CONTACT, "email": "rita@müller.example"})
     assert client.get("/api/booking/1", token=admin).json["booking"]["email"] == MÜLLER
     assert client.get("/api/contact/1", token=admin).json["message"]["email"] == MÜLLER
+    for text, total in (
+        ("rita@müller.example", 1),
+        ("RITA@MÜLLER.EXAMPLE", 1),
+        ("xn--mller", 1),
+        ("rita@möller.example", 0),
+    ):
+        assert client.get("/api/booking/", query_string={"q": text}, token=admin).json["total"] == total
 
 
 @pytest.mark.parametrize("email", ["rita@mül ler.example", "rita@müller", "rita@mül\u200bler.a", "ríta@b.example"])
