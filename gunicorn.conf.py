@@ -44,6 +44,8 @@ def when_ready(server):
             listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE_SECONDS, 0))
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family in (socket.AF_INET, socket.AF_INET6):
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+    if settings.database_url and not settings.rate_limit_storage:
+        server.log.warning("DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits")
     server.log.info("MechTECH listens on http://%s in %s mode", bind, settings.env)
 
 

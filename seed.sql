@@ -11,7 +11,7 @@ VALUES
      'John Carter', '+1 917-555-0101', 'customer', '2025-09-14T11:58:20Z', '2025-09-14T11:58:20Z'),
     ('jane@mechtech.example', '$2b$10$x4SODqzdI2oVXxDN3uj2uunIOXWyfsLTV/hjyyGC9f0W3E0xK.Xdi',
      'Jane Morales', '+1 415-555-0102', 'customer', '2025-10-02T16:21:47Z', '2025-10-02T16:21:47Z')
-ON CONFLICT (email) DO NOTHING;
+ON CONFLICT DO NOTHING;
 
 -- The rating of a mechanic with reviews is their mean. The last one waits to be verified.
 INSERT INTO mechanics (
@@ -46,7 +46,7 @@ VALUES
      'Oil Change, Tire Replacement, Fuel Delivery', 1, '2025-09-01T15:40:00Z', '2025-09-01T15:40:00Z'),
     ('Nathan Ford', 'nathan.ford@mechtech.example', '+1 973-555-0199', 40.7357, -74.1724, 0.0, 2,
      'Battery Service, Lockout Service', 0, '2026-01-16T19:30:00Z', '2026-01-16T19:30:00Z')
-ON CONFLICT (email) DO NOTHING;
+ON CONFLICT DO NOTHING;
 
 -- account: whose booking it is; NULL for a guest's.
 WITH sample (
@@ -263,11 +263,13 @@ WITH sample (email, created_at, step, status, at, actor) AS (VALUES
     ('john@mechtech.example', '2026-01-19T09:20:41Z', 1, 'pending', '2026-01-19T09:20:41Z', 'customer'),
     ('olivia.hart@post.example', '2026-01-19T09:44:17Z', 1, 'pending', '2026-01-19T09:44:17Z', 'guest')
 )
-INSERT OR IGNORE INTO booking_history (booking_id, step, status, at, actor)
+INSERT INTO booking_history (booking_id, step, status, at, actor)
 SELECT
     (SELECT id FROM bookings WHERE bookings.email = sample.email AND bookings.created_at = sample.created_at),
     step, status, at, actor
-FROM sample;
+FROM sample
+WHERE TRUE  -- without it, SQLite takes ON CONFLICT for a join
+ON CONFLICT DO NOTHING;
 
 -- What the completed ones ended in. Not everyone wrote a review.
 WITH sample (email, created_at, service_date, cost, rating, review) AS (VALUES
@@ -304,7 +306,7 @@ FROM sample
 JOIN bookings ON bookings.email = sample.email AND bookings.created_at = sample.created_at
 ORDER BY service_date;
 
-INSERT INTO contact_messages (fullName, email, message, status, created_at, updated_at)
+INSERT INTO contact_messages ("fullName", email, message, status, created_at, updated_at)
 VALUES
     ('Harriet Blum', 'harriet.blum@post.example',
      'Do you also come to underground garages? Mine has a ceiling of two meters.',

@@ -5,7 +5,7 @@ import sys
 import click
 
 from mechtech import create_app, prepare_database
-from mechtech.database.migrate import NewerDatabase
+from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import SettingError
 
 try:
@@ -14,5 +14,5 @@ try:
         prepare_database(app)
 except SettingError as error:
     sys.exit(f"Wrong setting: {error}")
-except NewerDatabase as error:
+except WrongDatabase as error:
     sys.exit(str(error))

@@ -8,7 +8,7 @@ from mechtech.accounts import repository as accounts
 from mechtech.accounts.routes import auth
 from mechtech.bookings.routes import booking
 from mechtech.contact.routes import contact
-from mechtech.database import Database, migrate
+from mechtech.database import open_database
 from mechtech.errors import Unavailable
 from mechtech.health import health
 from mechtech.mechanics.routes import mechanics
@@ -21,12 +21,12 @@ SCHEMA = Path(__file__).parent.parent / "schema.sql"
 
 
 def create_app(config: settings.Settings | None = None) -> App:
-    """config: the settings, from the environment and .env unless given. Raises SettingError."""
+    """config: the settings, from the environment and .env unless given. Raises SettingError and WrongDatabase."""
     config = config or settings.load()
     app = App(__name__, static_folder=None)
     app.config["settings"] = config
-    app.extensions["mechtech.db"] = Database(
-        config.db_path, SCHEMA.read_text(encoding="utf-8"), migrate.scripts("sqlite")
+    app.extensions["mechtech.db"] = open_database(
+        config.database_url, config.db_path, SCHEMA.read_text(encoding="utf-8")
     )
     hashed_at_once = max(1, settings.cores() // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
@@ -49,7 +49,7 @@ def create_app(config: settings.Settings | None = None) -> App:
 
 
 def prepare_database(app: App) -> None:
-    """Bring the database up to date at the start of a server. Raises NewerDatabase.
+    """Bring the database up to date at the start of a server. Raises WrongDatabase.
 
     A database that is locked or on a full disk stops nothing: the first request that finds it well does the rest.
     """

@@ -33,6 +33,7 @@ class Settings:
     host: str
     port: int
     db_path: str
+    database_url: str | None  # PostgreSQL instead of the file at db_path
     jwt_secret: str
     jwt_secret_previous: str | None
     jwt_expire: int  # seconds
@@ -95,6 +96,7 @@ def from_environment(environ: dict[str, str]) -> Settings:
         host=_host(get("HOST", "127.0.0.1")),
         port=whole("PORT", 3000, 1, 65535),
         db_path=db_path,
+        database_url=get("DATABASE_URL"),
         jwt_secret=_secret(get("JWT_SECRET"), env, db_path),
         jwt_secret_previous=_previous_secret(get("JWT_SECRET_PREVIOUS"), env),
         jwt_expire=_duration(get("JWT_EXPIRE", "7d")),

@@ -1,6 +1,7 @@
 """What changes a booking: its next status, its mechanic, corrections, the service it ended in, and its review.
 
-Each change reads the booking and writes it in one transaction, and asks rules.py in between.
+Each change reads the booking and writes it in one transaction, and asks rules.py in between. Rows are locked in one
+order, the booking before its mechanic, so that no two changes wait for each other.
 """
 
 from mechtech import clock
@@ -22,8 +23,9 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
         before = _state(tx, booking_id)
         after = {**before, **changes}
         rules.check_changes(before["status"], changes, actor)
-        if "mechanic_id" in changes:
-            _check_verified(tx, after["mechanic_id"])
+        mechanic = _lock_mechanic(tx, after["mechanic_id"])
+        if "mechanic_id" in changes and after["mechanic_id"] is not None:
+            _check_verified(mechanic)
         if rules.takes_slot(before, after["status"], after["mechanic_id"]):
             active = tx.one(COUNT_ACTIVE, {"mechanic_id": after["mechanic_id"]})["active"]
             rules.check_capacity(active, capacity)
@@ -77,16 +79,20 @@ def _state(tx: Transaction, booking_id: int) -> dict:
         WHERE id = :id
         """,
         {"id": booking_id},
+        lock=True,
     )
     if found is None:
         raise NotFound
     return found
 
 
-def _check_verified(tx: Transaction, mechanic_id: int | None) -> None:
-    if mechanic_id is None:
-        return
-    if tx.one("SELECT 1 FROM mechanics WHERE id = :id AND verified = 1", {"id": mechanic_id}) is None:
+def _lock_mechanic(tx: Transaction, mechanic_id: int | None) -> dict | None:
+    """The mechanic's row, which stays as it is to the end: what counts their bookings or reviews waits here."""
+    return tx.one("SELECT verified FROM mechanics WHERE id = :id", {"id": mechanic_id}, lock=True)
+
+
+def _check_verified(mechanic: dict | None) -> None:
+    if mechanic is None or not mechanic["verified"]:
         raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
 
 
@@ -127,6 +133,7 @@ def _correct_service(tx: Transaction, booking_id: int, changes: dict) -> None:
 
 def _rate(tx: Transaction, mechanic_id: int) -> None:
     """Set the mechanic's rating to the mean of their reviews."""
+    _lock_mechanic(tx, mechanic_id)
     reviews = tx.one(
         """
         SELECT SUM(rating) AS total, COUNT(*) AS number

@@ -25,7 +25,8 @@ CONDITIONS = {
     "end": "bookings.created_at < :end",
     "search": """(
         casefold(bookings.name) LIKE :search ESCAPE '!' OR casefold(bookings.email) LIKE :search ESCAPE '!'
-        OR bookings.phone LIKE :search ESCAPE '!' OR printf('bk%06d', bookings.id) LIKE :search ESCAPE '!'
+        OR casefold(bookings.phone) LIKE :search ESCAPE '!'
+        OR 'bk' || substr('000000', length(bookings.id || '') + 1) || bookings.id LIKE :search ESCAPE '!'
     )""",
 }
 

@@ -16,7 +16,7 @@ SEED = Path(__file__).parents[2] / "seed.sql"
 def init_db():
     """Make the tables of a new database, or bring one that exists up to date."""
     get_db().make()
-    click.echo(f"The tables are there: {get_db().path}")
+    click.echo(f"The tables are there: {get_db().name}")
 
 
 @click.option("--check", is_flag=True, help="Change nothing; exit with 1 if a migration is due.")
@@ -43,6 +43,8 @@ def seed(if_new):
 @click.argument("file")
 def import_original(file):
     """Copy the database of the original service, a file that stays as it is, into a new one."""
+    if current_app.config["settings"].database_url:
+        raise click.ClickException("The import makes a SQLite database: run it with DATABASE_URL empty.")
     get_db().make()
     try:
         report = run_import(get_db().path, file, progress=_show_progress)

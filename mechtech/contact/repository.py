@@ -7,7 +7,7 @@ from mechtech.errors import NotFound
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
 
-COLUMNS = "id, fullName, email, message, status, created_at, updated_at"
+COLUMNS = 'id, "fullName", email, message, status, created_at, updated_at'
 CONDITIONS = {"status": "status = :status"}
 
 
@@ -19,7 +19,7 @@ def create(message: dict, retry: Retry) -> tuple[int, bool]:
         def insert() -> int:
             made = tx.write(
                 """
-                INSERT INTO contact_messages (fullName, email, message, created_at, updated_at)
+                INSERT INTO contact_messages ("fullName", email, message, created_at, updated_at)
                 VALUES (:full_name, :email, :message, :now, :now)
                 RETURNING id
                 """,

@@ -17,8 +17,12 @@ TABLE = """
     ) STRICT"""
 
 
-class NewerDatabase(Exception):
-    """The database was brought up to date by a newer version of the service. The text is one line that says so."""
+class WrongDatabase(Exception):
+    """The service cannot work with this database, now or later. The text is one line that says why."""
+
+
+class NewerDatabase(WrongDatabase):
+    """The database was brought up to date by a newer version of the service."""
 
 
 class Connection(Protocol):

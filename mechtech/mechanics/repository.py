@@ -16,7 +16,7 @@ COUNT_ACTIVE = """
     SELECT COUNT(*) AS active
     FROM bookings
     WHERE mechanic_id = :mechanic_id AND status IN ('confirmed', 'in-progress')"""
-SPECIALIZED = "AND instr(casefold(specializations), :specialization)"
+SPECIALIZED = "AND instr(casefold(specializations), :specialization) > 0"
 FREE = """AND :capacity > (
     SELECT COUNT(*)
     FROM bookings
@@ -160,7 +160,15 @@ def update(mechanic_id: int, changes: dict) -> dict:
     """The mechanic after the changes. Raises NotFound, and Invalid if the address is taken."""
 
     def change(tx: Transaction) -> dict:
-        before = tx.one(f"SELECT {COLUMNS} FROM mechanics WHERE id = :mechanic_id", {"mechanic_id": mechanic_id})
+        before = tx.one(
+            f"""
+            SELECT {COLUMNS}
+            FROM mechanics
+            WHERE id = :mechanic_id
+            """,
+            {"mechanic_id": mechanic_id},
+            lock=True,
+        )
         if before is None:
             raise NotFound
         updated = tx.write(

@@ -52,60 +52,67 @@ def once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[], int]
     """
     if retry.key is None:
         return insert(), False
-    earlier = _recall(tx, resource, retry)
-    if earlier is not None:
-        return earlier, True
+    key = {"resource": resource, "user_id": retry.user_id or 0, "key": retry.key}
+    if not _claim(tx, key, retry.body_hash):
+        return _recall(tx, key, retry.body_hash), True
     row_id = insert()
-    _remember(tx, resource, retry, row_id)
+    tx.write(
+        """
+        UPDATE idempotency_keys
+        SET row_id = :row_id
+        WHERE resource = :resource AND user_id = :user_id AND key = :key
+        """,
+        {**key, "row_id": row_id},
+    )
     return row_id, False
 
 
-def _recall(tx: Transaction, resource: str, retry: Retry) -> int | None:
+def _claim(tx: Transaction, key: dict, body_hash: bytes) -> bool:
+    """Whether the key is new, or expired, and so this request's; one that comes at the same time waits for its end.
+
+    Also removes some of the keys that have expired: more than come in, so that the table stays small.
+    """
+    times = {"oldest_kept": _oldest_kept(), "now": clock.text(clock.now())}
+    claimed = tx.write(
+        """
+        INSERT INTO idempotency_keys (resource, user_id, key, body_hash, row_id, created_at)
+        VALUES (:resource, :user_id, :key, :body_hash, 0, :now)
+        ON CONFLICT (resource, user_id, key) DO UPDATE
+        SET body_hash = excluded.body_hash, row_id = 0, created_at = excluded.created_at
+        WHERE idempotency_keys.created_at <= :oldest_kept
+        RETURNING row_id
+        """,
+        {**key, **times, "body_hash": body_hash},
+    )
+    if claimed:
+        tx.write(
+            """
+            DELETE FROM idempotency_keys
+            WHERE (resource, user_id, key) IN (
+                SELECT resource, user_id, key
+                FROM idempotency_keys
+                WHERE created_at <= :oldest_kept
+                LIMIT 100
+            )
+            """,
+            times,
+        )
+    return bool(claimed)
+
+
+def _recall(tx: Transaction, key: dict, body_hash: bytes) -> int:
+    """The id of the row that an earlier try made; raises Conflict."""
     row = tx.one(
         """
         SELECT row_id, body_hash
         FROM idempotency_keys
-        WHERE resource = :resource AND user_id = :user_id AND key = :key AND created_at > :oldest_kept
+        WHERE resource = :resource AND user_id = :user_id AND key = :key
         """,
-        {"resource": resource, "user_id": retry.user_id or 0, "key": retry.key, "oldest_kept": _oldest_kept()},
+        key,
     )
-    if row is None:
-        return None
-    if row["body_hash"] != retry.body_hash:
+    if row["body_hash"] != body_hash:
         raise Conflict("This Idempotency-Key was used for another request.")
     return row["row_id"]
-
-
-def _remember(tx: Transaction, resource: str, retry: Retry, row_id: int) -> None:
-    """Also removes some of the keys that have expired: more than come in, so that the table stays small."""
-    tx.write(
-        """
-        DELETE FROM idempotency_keys
-        WHERE (resource, user_id, key) IN (
-            SELECT resource, user_id, key
-            FROM idempotency_keys
-            WHERE created_at <= :oldest_kept
-            LIMIT 100
-        )
-        """,
-        {"oldest_kept": _oldest_kept()},
-    )
-    tx.write(
-        """
-        INSERT INTO idempotency_keys (resource, user_id, key, body_hash, row_id, created_at)
-        VALUES (:resource, :user_id, :key, :body_hash, :row_id, :now)
-        ON CONFLICT (resource, user_id, key) DO UPDATE
-        SET body_hash = excluded.body_hash, row_id = excluded.row_id, created_at = excluded.created_at
-        """,
-        {
-            "resource": resource,
-            "user_id": retry.user_id or 0,
-            "key": retry.key,
-            "body_hash": retry.body_hash,
-            "row_id": row_id,
-            "now": clock.text(clock.now()),
-        },
-    )
 
 
 def _oldest_kept() -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mechtech.database import Database, migrate
+from mechtech.database import migrate
 from mechtech.database.file import run_script
+from mechtech.database.sqlite import Database
 from tests.answers import sql
 from tests.conftest import SECRET, Api, signup, started
 from tests.gunicorn_server import ROOT

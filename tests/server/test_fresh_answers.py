@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mechtech.database import Database
+from mechtech.database.sqlite import Database
 from tests.gunicorn_server import call
 from tests.tools import running, sql
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from mechtech.database import Database
+from mechtech.database.sqlite import Database
 from tests.conftest import BOOKING, CONTACT, MECHANIC
 from tests.tools import at_once, book, check_database, running, sign_up, sql, wait_until
 

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from mechtech.database import Database, Duplicate
+from mechtech.database import Duplicate
+from mechtech.database.sqlite import Database
 from mechtech.errors import Unavailable
 from tests.tools import at_once, sql
 
