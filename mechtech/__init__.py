@@ -12,6 +12,7 @@ from mechtech.database import open_database
 from mechtech.errors import Unavailable
 from mechtech.health import health
 from mechtech.mechanics.routes import mechanics
+from mechtech.pages.routes import pages
 from mechtech.passwords import Hasher
 from mechtech.web import authentication, origins, paths, proxies, rate_limit, request_log, security_headers
 from mechtech.web.error_handlers import errors
@@ -39,7 +40,7 @@ def create_app(config: settings.Settings | None = None) -> App:
     for layer in (origins, rate_limit):
         layer.init_app(app)
     authentication.init_app(app, find_account=accounts.find)
-    for blueprint in (health, auth, booking, contact, mechanics, errors):
+    for blueprint in (health, auth, booking, contact, mechanics, pages, errors):
         app.register_blueprint(blueprint)
 
     app.json.sort_keys = False  # rows keep the order of their columns

@@ -1,9 +1,9 @@
-"""/health for monitoring, and / as an index for a person with curl."""
+"""/health for monitoring, and / as an index for a person with curl or with a browser."""
 
 import re
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from mechtech.database import get_db
 from mechtech.errors import Unavailable
@@ -48,8 +48,13 @@ def _state(name: str, check: Future) -> str:
 
 
 @health.get("/")
-def show_index():
-    return {"name": "MechTECH", "version": VERSION, "endpoints": _endpoints()}
+def show_index() -> Response:
+    """The index as JSON, or a small page for a browser, which prefers HTML. A cache asks again for each."""
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return current_app.blueprints["pages"].send_static_file("index.html")
+    answer = jsonify(name="MechTECH", version=VERSION, endpoints=_endpoints())
+    answer.cache_control.no_cache = True
+    return answer
 
 
 def _endpoints() -> list[dict]:
@@ -62,4 +67,5 @@ def _endpoints() -> list[dict]:
         }
         for rule in current_app.url_map.iter_rules()
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
+        if rule.endpoint != "pages.static"
     ]

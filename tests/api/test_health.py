@@ -8,6 +8,9 @@ from mechtech.version import VERSION
 ENDPOINTS = {
     ("GET", "/health", "anyone"),
     ("GET", "/", "anyone"),
+    ("GET", "/admin", "anyone"),
+    ("GET", "/booking", "anyone"),
+    ("GET", "/reset", "anyone"),
     ("POST", "/api/auth/signup", "anyone"),
     ("POST", "/api/auth/login", "anyone"),
     ("GET", "/api/auth/profile", "user"),

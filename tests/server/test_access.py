@@ -29,6 +29,10 @@ REVIEW = {"rating": 4}
 TABLE = [
     ("GET", "/health", None,                                (200, 200, 200, 200, 200, 200)),
     ("GET", "/", None,                                      (200, 200, 200, 200, 200, 200)),
+    ("GET", "/admin", None,                                 (200, 200, 200, 200, 200, 200)),
+    ("GET", "/booking", None,                               (200, 200, 200, 200, 200, 200)),
+    ("GET", "/reset", None,                                 (200, 200, 200, 200, 200, 200)),
+    ("GET", "/pages/{file}", None,                          (200, 200, 200, 200, 200, 200)),
     ("POST", "/api/auth/signup", "signup",                  (201, 201, 201, 201, 201, 201)),
     ("POST", "/api/auth/login", "login",                    (200, 200, 200, 200, 200, 200)),
     ("GET", "/api/auth/profile", None,                      (401, 200, 200, 401, 401, 200)),
@@ -61,7 +65,17 @@ TABLE = [
     ("PUT", "/api/mechanics/{mechanic}", {"verified": 1},   (401, 403, 403, 401, 401, 200)),
 ]
 # fmt: on
-UNASKED = ("/health", "/", "/api/auth/signup", "/api/auth/login", "/api/contact")  # they look at no token
+UNASKED = (  # they look at no token
+    "/health",
+    "/",
+    "/admin",
+    "/booking",
+    "/reset",
+    "/pages/{file}",
+    "/api/auth/signup",
+    "/api/auth/login",
+    "/api/contact",
+)
 ROWS = [pytest.param(*row, id=f"{row[0]} {row[1]}") for row in TABLE]
 
 
@@ -121,7 +135,8 @@ class World:
 
     def places(self, path: str) -> tuple[str, dict]:
         """The path with fresh ids in it, and the guest's token."""
-        ids, guest = {"mechanic": self.mechanic, "hidden": self.hidden}, self.tokens["other guest"]
+        ids = {"mechanic": self.mechanic, "hidden": self.hidden, "file": "style.css"}
+        guest = self.tokens["other guest"]
         tokens = {"own": self.tokens["customer"], "done": self.tokens["customer"], "theirs": None, "rated": None}
         for name in re.findall("{(.*?)}", path):
             if name in tokens:

@@ -1,0 +1,144 @@
+// The dispatch page: signing in, which view is shown, and the refresh of what waits.
+
+import { call, forgetKey, query, Refusal, retryKey, session } from "./api.js";
+import { showAll, row } from "./all.js";
+import { $, el, field, form, place, say } from "./dom.js";
+import { showMechanics } from "./mechanics.js";
+import { showMessages } from "./messages.js";
+import { openBooking } from "./opened.js";
+
+const SECONDS = 30; // between two refreshes
+
+let known = null; // numbers of the bookings that were there at the first look, or were opened since
+let refreshed = 0;
+let asking = null;
+
+session.signIn = (refusal) => (asking ??= askToSignIn(refusal).finally(() => (asking = null)));
+
+/** Over the page, which keeps all that was typed. */
+function askToSignIn(refusal) {
+  const dialog = $("sign-in");
+  const why = session.token ? `${refusal.message} All that you typed is kept.` : "For those who run the garage.";
+  $("sign-in-why").textContent = why;
+  return new Promise((resolve) => {
+    const fields = [
+      field("email", "E-mail", { type: "email", autocomplete: "username", prefix: "sign-in-", value: askToSignIn.email }),
+      field("password", "Password", { type: "password", autocomplete: "current-password", prefix: "sign-in-" }),
+    ];
+    const asked = form(fields, "Sign in", async ({ email, password }) => {
+      const { token, user } = await call("POST", "auth/login", { email, password });
+      if (user.role !== "admin") {
+        throw new Refusal(403, { message: "", fields: { email: "This account is not an admin's." } });
+      }
+      askToSignIn.email = email;
+      session.keep(token);
+      dialog.close();
+      resolve();
+    });
+    dialog.querySelector("form")?.remove();
+    dialog.append(asked);
+    if (!dialog.open) dialog.showModal();
+    asked.querySelector(askToSignIn.email ? "[type=password]" : "input").focus();
+  });
+}
+$("sign-in").addEventListener("cancel", (event) => event.preventDefault());
+$("sign-in").addEventListener("close", () => asking && !session.token && $("sign-in").showModal());
+
+$("sign-out").addEventListener("click", async () => {
+  await call("POST", "auth/logout").catch(() => {});
+  session.keep(null);
+  location.reload();
+});
+
+/** One call; the rows keep the focus of who is among them. */
+export async function refresh() {
+  refreshed = Date.now();
+  try {
+    const { total, bookings } = await call("GET", `booking${query({ status: "pending", order: "oldest", limit: 200 })}`);
+    known ??= new Set(bookings.map(({ id }) => id));
+    const unseen = bookings.filter(({ id }) => !known.has(id));
+    const focused = document.activeElement?.id;
+    const opened = location.hash.slice(1);
+    $("waiting-rows").replaceChildren(...bookings.map((one) => row(one, { unseen: !known.has(one.id), opened, waits: true })));
+    if (!total) $("waiting-rows").append(el("li", { className: "none" }, "Nobody waits."));
+    if (focused) $(focused)?.focus({ preventScroll: true });
+    $("count").textContent = total;
+    $("count").hidden = !total;
+    document.title = `${total ? `(${total}) ` : ""}Dispatch – MechTECH`;
+    const news = unseen.length ? `${unseen.length} new ${unseen.length === 1 ? "booking" : "bookings"}` : "";
+    if ($("news").textContent !== news) $("news").textContent = news;
+    say($("refreshed"), `Oldest first. As of ${new Date().toLocaleTimeString(undefined, { hour12: false })}, every ${SECONDS} s.`);
+  } catch (refusal) {
+    say($("refreshed"), `Not refreshed: ${refusal.message}`, true);
+  }
+}
+
+setInterval(() => {
+  if (!document.hidden && !asking && Date.now() - refreshed >= SECONDS * 1000 - 500) refresh();
+}, 1000);
+
+/** Say which of the links leads to where we are. */
+function mark(links, hash) {
+  document.querySelectorAll(links).forEach((a) => {
+    if (a.hash === hash) a.setAttribute("aria-current", "true");
+    else a.removeAttribute("aria-current");
+  });
+}
+
+/** What stands behind the # is a view or a booking's reference, as in the links of mails. */
+async function show() {
+  const [, number] = location.hash.match(/^#bk0*(\d+)$/i) ?? [];
+  document.body.classList.toggle("opened", Boolean(number));
+  if (number) {
+    known?.add(Number(number));
+    mark(".rows a", location.hash);
+    document.querySelectorAll(`a[href="${location.hash}"] .unseen`).forEach((mark) => mark.remove());
+    return openBooking(Number(number), refresh);
+  }
+  const asked = location.hash.slice(1) || "waiting";
+  const view = document.querySelector(`[data-view="${CSS.escape(asked)}"]`) ? asked : "waiting";
+  document.querySelectorAll("[data-view]").forEach((section) => (section.hidden = section.dataset.view !== view));
+  mark("nav a", `#${view}`);
+  window.scrollTo(0, 0);
+  await { all: showAll, messages: showMessages, mechanics: showMechanics }[view]?.();
+}
+
+const make = form(
+  [
+    field("name", "Name", { prefix: "new-" }),
+    field("phone", "Phone", { prefix: "new-", type: "tel" }),
+    field("email", "E-mail", { prefix: "new-", type: "email" }),
+    field("service_type", "Service", { prefix: "new-", hint: "For example Towing, Flat Tire, Battery Service." }),
+    field("vehicleType", "Vehicle", { prefix: "new-", hint: "Car, motorcycle, truck …" }),
+    field("brand", "Brand", { prefix: "new-" }),
+    field("model", "Model", { prefix: "new-" }),
+    field("location", "Place", { prefix: "new-" }),
+    place("new-"),
+    field("description", "What happened", { prefix: "new-", type: "textarea", rows: 4 }),
+  ],
+  "Enter the booking",
+  async (typed, node) => {
+    const made = await call("POST", "booking", typed, retryKey(typed));
+    forgetKey();
+    const link = `${location.origin}/booking#token=${made.bookingToken}`;
+    const text = field("link", `Link for the customer of ${made.id}`, { value: link, readOnly: true });
+    const copy = async ({ target }) => {
+      text.querySelector("input").select();
+      await navigator.clipboard?.writeText(link);
+      target.textContent = "Copied";
+    };
+    const press = el("div", { className: "press" });
+    press.append(el("button", { type: "button", click: copy }, "Copy the link"), el("a", { href: `#${made.id}` }, `Open ${made.id}`));
+    $("made").replaceChildren(el("div", { className: "card" }, text, press));
+    node.reset();
+    refresh();
+    return `${made.id} is entered.`;
+  },
+  { className: "wide" },
+);
+$("new-form").append(make);
+
+window.addEventListener("hashchange", show);
+mark("nav a", "#waiting");
+await refresh();
+await show();
