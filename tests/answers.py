@@ -2,6 +2,8 @@
 
 import sqlite3
 
+from tests.postgresql_server import database_of, execute
+
 
 def refused(answer, status: int, code: str) -> dict:
     """The body of an answer that must be this error, in the contract's shape."""
@@ -22,8 +24,10 @@ def wrong_fields(answer) -> set[str]:
 
 
 def sql(path, statement: str, params=()) -> list[tuple]:
-    """Rows from the file itself, past the service: what another program finds or leaves there."""
-    connection = sqlite3.connect(path, isolation_level=None)
+    """Rows from the database itself, past the service: what another program finds or leaves there."""
+    if url := database_of(path).get("DATABASE_URL"):
+        return execute(url, statement, params)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=20)
     try:
         return connection.execute(statement, params).fetchall()
     finally:

@@ -5,6 +5,7 @@ import pytest
 from mechtech import create_app, prepare_database
 from mechtech.settings import from_environment
 from tests.gunicorn_server import Server
+from tests.postgresql_server import database_of, drop_all, drop_database_of
 
 SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
 BOOKING = {
@@ -27,12 +28,19 @@ MECHANIC = {"name": "Max Torque", "email": "max@garage.example", "phone": "+1 55
 @pytest.fixture
 def environ(tmp_path):
     """The settings of a test, as an environment; a test may change them before it asks for `app` or `server`."""
-    return {
-        "DB_PATH": str(tmp_path / "test.db"),
+    path = str(tmp_path / "test.db")
+    yield {
+        "DB_PATH": path,
         "JWT_SECRET": SECRET,
         "BCRYPT_ROUNDS": "4",
         "RATE_LIMIT": "1000000 per hour",
+        **database_of(path),
     }
+    drop_database_of(path)
+
+
+def pytest_sessionfinish():
+    drop_all()
 
 
 @pytest.fixture
@@ -98,7 +106,8 @@ class Api:
 
 def lasting_client(folder) -> Api:
     """For a module's tests that change nothing: making an app for each would take longer than all of them."""
-    environ = {"DB_PATH": str(folder / "lasting.db"), "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4"}
+    path = str(folder / "lasting.db")
+    environ = {"DB_PATH": path, "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", **database_of(path)}
     return Api(started({**environ, "RATE_LIMIT": "1000000 per hour"}).test_client())
 
 

@@ -9,6 +9,7 @@ COMMANDS = (
     data.migrate,
     data.seed,
     data.import_original,
+    data.copy_to,
     accounts.create_admin,
     accounts.reset_password,
 )

@@ -7,6 +7,7 @@ import click
 from flask import current_app
 
 from mechtech.database import get_db, sample
+from mechtech.database.migrate import WrongDatabase
 from mechtech.database.original import ImportRefused, Report
 from mechtech.database.original import import_original as run_import
 
@@ -51,6 +52,25 @@ def import_original(file):
     except ImportRefused as error:
         raise click.ClickException(str(error)) from None
     _show_import(report)
+
+
+@click.argument("url")
+def copy_to(url):
+    """Copy the SQLite database into an empty PostgreSQL one, postgresql://…; the file stays as it is."""
+    from mechtech.database.copy import CopyRefused, run_copy  # its packages need not be installed for SQLite
+
+    if current_app.config["settings"].database_url:
+        raise click.ClickException("DATABASE_URL is set: it must be empty, so that DB_PATH is what is copied.")
+    get_db().make()
+    try:
+        report = run_copy(
+            get_db().path, url, progress=lambda table, rows: click.echo(f"{table}: {rows:,} rows", err=True)
+        )
+    except (CopyRefused, WrongDatabase) as error:
+        raise click.ClickException(str(error).replace("Wrong setting: DATABASE_URL", "The URL")) from None
+    click.echo(f"{'Table':<20} {'Rows':>9}  Checksum, the same on both sides")
+    for table, (rows, checksum) in report.items():
+        click.echo(f"{table:<20} {rows:>9}  {checksum}")
 
 
 def _show_progress(table: str, done: int, total: int) -> None:

@@ -1,0 +1,55 @@
+"""copy-to: a SQLite database arrives whole in an empty PostgreSQL one, and goes on there."""
+
+import pytest
+
+from tests.conftest import Api, book, complete, hire, make_admin, signup, started
+from tests.postgresql_server import execute
+
+
+@pytest.fixture
+def source(environ):
+    """The settings of a SQLite service with a row in every table."""
+    environ = {name: value for name, value in environ.items() if name != "DATABASE_URL"}
+    app = started(environ)
+    client = Api(app.test_client())
+    admin, customer = make_admin(app, client, "admin@example.com"), signup(client, "customer@example.com")
+    made = book(client, customer, name="Jürgen Groß", latitude=0.1 + 0.2, longitude=-179.9999999999)
+    complete(client, admin, made["bookingId"], hire(client, admin), cost=85.55)
+    contact = {"fullName": "Ann", "email": "ann@example.com", "message": "A message\nof two lines.\\"}
+    client.post("/api/contact/", contact, headers={"Idempotency-Key": "key"})
+    client.delete(f"/api/contact/{client.post('/api/contact/', contact).json['id']}", token=admin)
+    return app, client, admin
+
+
+def copy(app, url):
+    return app.test_cli_runner().invoke(args=["copy-to", url])
+
+
+def test_what_was_copied_answers_as_before_and_ids_go_on(environ, source):
+    app, client, admin = source
+    result = copy(app, environ["DATABASE_URL"])
+    assert result.exit_code == 0, result.output
+    moved = Api(started(environ).test_client())
+    for path in ("/api/booking/1", "/api/booking/", "/api/contact/1", "/api/mechanics/1", "/api/auth/profile"):
+        assert moved.get(path, token=admin).json == client.get(path, token=admin).json
+    login = {"email": "customer@example.com", "password": "password123"}
+    assert moved.post("/api/auth/login", login).status_code == 200
+    contact = {"fullName": "Ann", "email": "ann@example.com", "message": "Another message."}
+    assert book(moved)["bookingId"] == 2
+    assert moved.post("/api/contact/", contact).json["id"] == 3  # the second was deleted
+
+
+def test_a_target_that_is_not_empty_is_refused(environ, source):
+    app, *_ = source
+    signup(Api(started(environ).test_client()), "there@example.com")
+    result = copy(app, environ["DATABASE_URL"])
+    assert result.exit_code == 1
+    assert "not empty" in result.output
+    assert execute(environ["DATABASE_URL"], "SELECT email FROM users") == [("there@example.com",)]
+    assert execute(environ["DATABASE_URL"], "SELECT 1 FROM bookings") == []
+
+
+def test_a_url_that_is_none_is_refused(source):
+    app, *_ = source
+    result = copy(app, "nonsense")
+    assert (result.exit_code, result.exception.__class__) == (1, SystemExit)

@@ -1,0 +1,141 @@
+"""Two services on one PostgreSQL and one Redis are one service: a limit, a key, a capacity is counted once for both."""
+
+import subprocess
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+
+from tests.conftest import BOOKING, MECHANIC
+from tests.gunicorn_server import Server, free_port
+from tests.postgresql_server import Throwaway, execute
+from tests.tools import at_once, book, settings, sign_up, wait_until
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    """The URI of a Redis of these tests."""
+    port = str(free_port())
+    command = ["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL)
+    yield f"redis://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+
+
+@contextmanager
+def machines(folder, redis, **environ):
+    """Two servers with the same settings on ports of their own."""
+    shared = settings(folder, RATE_LIMIT_STORAGE=redis, **environ)
+    with Server(shared, folder / "one.log") as one, Server(shared, folder / "two.log") as two:
+        yield one, two
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory, redis):
+    with machines(tmp_path_factory.mktemp("pair"), redis) as pair:
+        yield pair
+
+
+def statuses(answers) -> Counter:
+    return Counter(answer.status for answer in answers)
+
+
+def test_of_a_limit_of_100_exactly_100_are_let_through(tmp_path, redis):
+    with machines(tmp_path, f"{redis}/1", RATE_LIMIT="100 per hour") as pair:
+        answers = at_once(140, lambda number: pair[number % 2].call("GET", "/api/mechanics/"))
+    assert statuses(answers) == {200: 100, 429: 40}
+
+
+def test_one_key_sent_to_both_at_once_makes_one_booking(pair):
+    headers = {"Idempotency-Key": "sent-to-both"}
+    answers = at_once(20, lambda number: pair[number % 2].call("POST", "/api/booking/", BOOKING, headers=headers))
+    assert statuses(answers) == {201: 20}
+    assert len({answer.json["id"] for answer in answers}) == 1
+    assert Counter(answer.headers["Idempotent-Replayed"] for answer in answers) == {"true": 19, None: 1}
+
+
+def test_forty_confirmations_on_both_fill_exactly_the_capacity(pair):
+    admin = sign_up(pair[0], "admin@example.com", admin=True)
+    mechanic = pair[0].call("POST", "/api/mechanics/", MECHANIC, token=admin).json["mechanic"]["id"]
+    ids = [book(pair[0]).json["bookingId"] for _ in range(40)]
+    body = {"status": "confirmed", "mechanicId": mechanic}
+    answers = at_once(40, lambda number: pair[number % 2].call("PUT", f"/api/booking/{ids[number]}", body, token=admin))
+    assert statuses(answers) == {200: 5, 409: 35}
+
+
+class Load:
+    """Four clients that book on a server until stop(); acknowledged: the marks of bookings that were answered 201."""
+
+    def __init__(self, server, name: str):
+        self.acknowledged, self.statuses, self.slowest = [], Counter(), 0.0
+        self._server, self._name, self._over = server, name, threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(4)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number: int):
+        turn = 0
+        while not self._over.is_set():
+            turn += 1
+            mark, begun = f"{self._name} {number} {turn}", time.monotonic()
+            try:
+                status = book(self._server, mark).status
+            except OSError:
+                status = None  # the server is being restarted
+                time.sleep(0.05)
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+            self.statuses[status] += 1
+            if status == 201:
+                self.acknowledged.append(mark)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_restart_of_one_under_load_loses_nothing_that_was_acknowledged(pair, end):
+    loads = [Load(server, f"{end} {number}") for number, server in enumerate(pair)]
+    wait_until(lambda: all(len(load.acknowledged) > 20 for load in loads))
+    getattr(pair[0], end)()
+    pair[0].start()
+    before = len(loads[0].acknowledged)
+    wait_until(lambda: len(loads[0].acknowledged) > before + 20)
+    for load in loads:
+        load.stop()
+    assert set(loads[1].statuses) == {201}
+    rows = execute(pair[0].environ["DATABASE_URL"], "SELECT description FROM bookings")
+    assert {mark for load in loads for mark in load.acknowledged} <= {mark for (mark,) in rows}
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_database_that_stops_under_load_is_503_and_heals_within_seconds(tmp_path, mode):
+    with Throwaway() as database, Server(settings(tmp_path, DATABASE_URL=database.url), tmp_path / "log") as server:
+        load = Load(server, "away")
+        wait_until(lambda: len(load.acknowledged) > 20)
+        database.stop(mode)
+        wait_until(lambda: load.statuses[503] > 20)
+        answer = server.call("GET", "/health")
+        assert (answer.status, answer.json["database"]) == (503, "error")
+        assert answer.headers["Retry-After"]
+        database.start()
+        before = len(load.acknowledged)
+        wait_until(lambda: len(load.acknowledged) > before + 20, seconds=8)
+        load.stop()
+        assert set(load.statuses) <= {201, 503}
+        assert load.slowest < 10
+        rows = execute(database.url, "SELECT description FROM bookings")
+        assert set(load.acknowledged) <= {mark for (mark,) in rows}
+
+
+def test_a_database_that_is_away_at_the_start_is_503_until_it_comes(tmp_path):
+    with Throwaway() as database:
+        database.stop()
+        with Server(settings(tmp_path, DATABASE_URL=database.url), tmp_path / "log") as server:
+            assert book(server).status == 503
+            database.start()
+            wait_until(lambda: book(server).status == 201, seconds=8)

@@ -1,0 +1,95 @@
+"""A PostgreSQL for the tests: `python -m tests.postgresql_server COMMAND…` runs the command with DATABASE_URL.
+
+Where DATABASE_URL is set, that server is used, and its role makes and drops databases there. Otherwise a throwaway one
+is started from the installed binaries. Each DB_PATH of a test gets a database of its own, by its path.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+from tests.gunicorn_server import free_port
+
+SERVER = os.environ.get("DATABASE_URL", "")
+_numbers = count()
+_urls: dict[str, str] = {}  # by DB_PATH
+
+
+def database_of(path) -> dict:
+    """The setting of a test whose DB_PATH this is; {} where the tests run on SQLite."""
+    if not SERVER:
+        return {}
+    if str(path) not in _urls:
+        name = f"mechtech_test_{os.getpid()}_{next(_numbers)}"
+        execute(SERVER, f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+        _urls[str(path)] = urlsplit(SERVER)._replace(path=f"/{name}").geturl()
+    return {"DATABASE_URL": _urls[str(path)]}
+
+
+def drop_database_of(path) -> None:
+    if url := _urls.pop(str(path), None):
+        execute(SERVER, f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)")
+
+
+def drop_all() -> None:
+    for path in list(_urls):
+        drop_database_of(path)
+
+
+def execute(url: str, statement: str, params=()) -> list[tuple]:
+    """Rows of the database itself, past the service; `?` stands for a parameter, as on SQLite."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(statement.replace("%", "%%").replace("?", "%s"), params)
+        return cursor.fetchall() if cursor.description else []
+
+
+class Throwaway:
+    """A server in a folder of its own that a test may stop, kill and start again."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self.port = free_port()
+        self.url = f"postgresql://mechtech@127.0.0.1:{self.port}/postgres"
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        if self._as_user:
+            shutil.chown(self.folder, "postgres")
+
+    def __enter__(self):
+        self._run("initdb", "-U", "mechtech", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._run("pg_ctl", "-m", "immediate", "stop", check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self) -> None:
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=500 -c fsync=off"
+        self._run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """mode "immediate" is a crash: the next start recovers from the log."""
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    def _run(self, program: str, *args: str, check: bool = True) -> None:
+        found = shutil.which(program) or str(max(Path("/usr/lib/postgresql").glob(f"*/bin/{program}")))
+        command = [*self._as_user, found, "-D", str(self.folder / "data"), *args]
+        subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, check=check)
+
+
+def main(command: list[str]) -> int:
+    if SERVER:
+        return subprocess.call(command)
+    with Throwaway() as server:
+        return subprocess.call(command, env={**os.environ, "DATABASE_URL": server.url})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
