@@ -93,7 +93,7 @@ class Database(database.Database):
             parts = conninfo_to_dict(url)
         except psycopg.ProgrammingError:  # its text may show the password
             parts = {}
-        if not re.match("postgres(ql)?://", url) or not parts.get("host"):
+        if not re.match("postgres(ql)?://", url) or not parts.get("host") or not parts.get("port", "0").isdigit():
             raise WrongDatabase("Wrong setting: DATABASE_URL must be like postgresql://user:password@host:5432/name")
         self.name = f"{parts.get('dbname', '')} at {parts['host']}"
         self.latest = len(migrations)

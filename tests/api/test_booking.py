@@ -237,6 +237,7 @@ def test_a_bad_token_makes_no_booking(client, admin):
     assert client.get("/api/booking/", token=admin).json["total"] == 0
 
 
+@pytest.mark.sqlite
 def test_a_reference_grows_beyond_six_digits(app, client):
     app.extensions["mechtech.db"].write("INSERT INTO sqlite_sequence (name, seq) VALUES ('bookings', 999998)")
     assert book(client)["id"] == "BK999999"
@@ -512,11 +513,11 @@ def _fill(app, count):
     """Pending bookings of the first user there is."""
     app.extensions["mechtech.db"].write(
         """
-        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
         INSERT INTO bookings (user_id, name, email, vehicle_type, vehicle_brand, vehicle_model, service_type)
         SELECT (SELECT MIN(id) FROM users), 'N', 'n@example.com', 'Car', 'B', 'M', 'Towing' FROM n
         """,
-        (count,),
+        {"count": count},
     )
 
 
@@ -617,7 +618,9 @@ def test_the_history_tells_who_did_what(client, customer, admin):
 def test_who_booked_stays_what_they_were_when_roles_change(app, client, customer, admin):
     book(client, customer)
     book(client, admin)
-    app.extensions["mechtech.db"].write("UPDATE users SET role = iif(role = 'admin', 'customer', 'admin')")
+    app.extensions["mechtech.db"].write(
+        "UPDATE users SET role = CASE role WHEN 'admin' THEN 'customer' ELSE 'admin' END"
+    )
     steps = [view(client, customer, booking_id)["history"] for booking_id in (1, 2)]
     assert [[step["by"] for step in history] for history in steps] == [["customer"], ["admin"]]
 
@@ -639,6 +642,7 @@ def test_a_first_step_that_is_stored_is_told_once(app, client, customer, admin, 
     assert [step["status"] for step in steps] == ["pending", *filter(None, [after])]
 
 
+@pytest.mark.sqlite
 def test_a_thread_of_a_server_that_has_two_services_books_with_the_one_it_is_asked_for(app, client, environ, tmp_path):
     other = create_app(from_environment({**environ, "DB_PATH": str(tmp_path / "other.db")}))
 

@@ -16,6 +16,8 @@ from tests.answers import refused, sql
 from tests.conftest import Api, signup
 from tests.gunicorn_server import ROOT
 
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 SECONDS = 30  # until a command that hangs has failed
 TABLES = {"users", "bookings", "contact_messages", "mechanics", "service_history"}

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from mechtech import clock
 from tests.answers import refused, sql, wrong_fields
 from tests.conftest import CONTACT, make_admin
 
@@ -36,7 +37,7 @@ def fill(environ, *statuses):
         row = ("Jane Roe", "jane@example.com", "Do you repair ships?", status)
         sql(
             environ["DB_PATH"],
-            "INSERT INTO contact_messages (fullName, email, message, status) VALUES (?, ?, ?, ?)",
+            'INSERT INTO contact_messages ("fullName", email, message, status) VALUES (?, ?, ?, ?)',
             row,
         )
 
@@ -182,8 +183,11 @@ def test_status_filters_the_messages_and_their_total(client, admin, environ):
 
 
 def test_the_total_stops_counting_at_ten_thousand(client, admin, environ):
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-    insert = f"INSERT INTO contact_messages (fullName, email, message) {numbers} SELECT 'Jane', 'j@e.co', 'm' FROM n"
+    insert = """
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+        INSERT INTO contact_messages ("fullName", email, message)
+        SELECT 'Jane', 'j@e.co', 'm' FROM n
+    """
     sql(environ["DB_PATH"], insert, (9_999,))
     for expected in (9_999, 10_000, 10_000):
         assert client.get("/api/contact/?limit=1", token=admin).json["total"] == expected
@@ -313,10 +317,10 @@ def test_only_a_success_is_remembered(client, environ):
 
 def test_a_key_lasts_24_hours(client, environ):
     send(client, "key-1")
-    earlier = "UPDATE idempotency_keys SET created_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', ?)"
-    sql(environ["DB_PATH"], earlier, ("-86300 seconds",))
+    earlier = "UPDATE idempotency_keys SET created_at = ?"
+    sql(environ["DB_PATH"], earlier, (clock.text(clock.now() - 86_300),))
     assert send(client, "key-1").headers["Idempotent-Replayed"] == "true"
-    sql(environ["DB_PATH"], earlier, ("-86400 seconds",))
+    sql(environ["DB_PATH"], earlier, (clock.text(clock.now() - 86_400),))
     answer = send(client, "key-1", message="Do you repair ships too?")
     assert (answer.status_code, answer.json["id"]) == (201, 2)
     assert send(client, "key-1", message="Do you repair ships too?").json["id"] == 2

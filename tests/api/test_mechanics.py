@@ -75,8 +75,8 @@ def test_the_best_rated_come_first_then_the_most_experienced(app, client, admin)
         hire(client, admin, f"{number}@garage.example", experience_years=years)
         for number, years in enumerate((3, 9, 0, 80))
     ]
-    app.extensions["mechtech.db"].write("UPDATE mechanics SET rating = 4.5 WHERE id IN (?, ?)", made[:2])
-    app.extensions["mechtech.db"].write("UPDATE mechanics SET rating = 4.6 WHERE id = ?", made[2:3])
+    app.extensions["mechtech.db"].write("UPDATE mechanics SET rating = 4.5 WHERE id IN (:a, :b)", dict(zip("ab", made)))
+    app.extensions["mechtech.db"].write("UPDATE mechanics SET rating = 4.6 WHERE id = :id", {"id": made[2]})
     assert ids(find(client)) == [made[2], made[1], made[0], made[3]]
 
 
@@ -92,11 +92,11 @@ def test_only_the_verified_are_listed_even_for_an_admin(client, admin):
 def _fill(app, count):
     app.extensions["mechtech.db"].write(
         """
-        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
         INSERT INTO mechanics (name, email, phone, verified, latitude, longitude)
         SELECT 'N', i || '@garage.example', '1234', 1, 0, 0 FROM n
         """,
-        (count,),
+        {"count": count},
     )
 
 
@@ -202,7 +202,7 @@ def test_a_place_itself_is_at_distance_zero(client, admin):
 
 def test_nearest_comes_before_best_rated(app, client, admin):
     best, nearest = hire_at(client, admin, (0, 0.2), (0, 0.1))
-    app.extensions["mechtech.db"].write("UPDATE mechanics SET rating = 5 WHERE id = ?", (best,))
+    app.extensions["mechtech.db"].write("UPDATE mechanics SET rating = 5 WHERE id = :id", {"id": best})
     assert ids(find(client, "?latitude=0&longitude=0")) == [nearest, best]
     assert ids(find(client)) == [best, nearest]
 

@@ -17,6 +17,8 @@ from tests.answers import sql
 from tests.conftest import SECRET, Api, signup, started
 from tests.gunicorn_server import ROOT
 
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+
 SCRIPTS = migrate.scripts("sqlite")
 SCHEMA = (ROOT / "schema.sql").read_text(encoding="utf-8")
 

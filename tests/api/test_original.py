@@ -16,6 +16,8 @@ from tests.api.test_commands import failed, flask, succeeded
 from tests.api.test_settings import line_of_a_refused_start
 from tests.conftest import CONTACT, SECRET, book, complete, signup
 
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+
 TABLES = """
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import BOOKING, CONTACT, MECHANIC, book, complete, hire, lasting_client, make_admin, signup
 
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+
 # What may be read from end to end: the mechanics by an index, what a subquery has already bounded, the rows to insert.
 HARMLESS = re.compile(
     r"SCAN (sqlite_schema|counted|mechanics USING (COVERING )?INDEX \w+|\(?subquery-\d+\)?|\d+ CONSTANT ROWS?"

@@ -18,7 +18,7 @@ def count(app, table="bookings"):
 def age(app, seconds):
     """Make every key older."""
     then = clock.text(clock.now() - seconds)
-    app.extensions["mechtech.db"].write("UPDATE idempotency_keys SET created_at = ?", (then,))
+    app.extensions["mechtech.db"].write("UPDATE idempotency_keys SET created_at = :then", {"then": then})
 
 
 def assert_replayed(again, first):

@@ -236,6 +236,7 @@ def test_a_token_without_the_accounts_key_or_with_another_is_refused(client):
     assert not is_good(client, sign({name: value for name, value in good.items() if name != "key"}))
 
 
+@pytest.mark.sqlite
 def test_a_restored_backup_revives_no_token_and_hands_none_to_another_account(client, environ):
     backup = sql(environ["DB_PATH"], "SELECT COUNT(*) FROM users")
     lost = signup(client, "lost@example.com")

@@ -9,6 +9,8 @@ from mechtech.database.sqlite import Database
 from tests.gunicorn_server import call
 from tests.tools import running, sql
 
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;"
 TEXT = "SELECT text FROM notes WHERE id = ?"
 ROUNDS = 200

@@ -11,6 +11,8 @@ from mechtech.database.sqlite import Database
 from mechtech.errors import Unavailable
 from tests.tools import at_once, sql
 
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+
 SCHEMA = "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;"
 INSERT = "INSERT INTO notes (text) VALUES (:text) RETURNING id"
 

@@ -29,6 +29,8 @@ from tests.tools import (
     wait_until,
 )
 
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+
 CLIENTS = 8
 
 
