@@ -43,6 +43,8 @@ def page(
             """,
             {**filters, "limit": limit + 1, **({"after_time": after[0], "after_id": after[1]} if after else {})},
         )
+        if not after and len(rows) <= limit:
+            return rows, len(rows)
         counted = tx.one(
             f"""
             SELECT COUNT(*) AS total

@@ -39,13 +39,13 @@ def list_best(specialization: str, capacity: int | None, verified: int | None, l
             FROM mechanics
             WHERE {matching}
             ORDER BY rating DESC, experience_years DESC, id
-            LIMIT :limit
+            LIMIT :limit + 1
             """,
             params,
         )
-        if len(best) < limit:
+        if len(best) <= limit:
             return best, len(best)
-        return best, tx.one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {matching}", params)["total"]
+        return best[:limit], tx.one(f"SELECT COUNT(*) AS total FROM mechanics WHERE {matching}", params)["total"]
 
     return get_db().snapshot(read)
 

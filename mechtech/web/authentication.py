@@ -53,12 +53,12 @@ def anyone(view):
 
 def visitor(view):
     """Anyone; a token that is not good counts as none."""
-    return _for(view, "anyone", lambda: None, find=_caller_or_guest)
+    return _for(view, "anyone", _caller_or_guest)
 
 
 def guest(view):
     """Anyone; but a token that is sent must be good: nothing of a user's silently becomes a guest's."""
-    return _for(view, "anyone", lambda: None)
+    return _for(view, "anyone", _caller)
 
 
 def user(view):
@@ -81,33 +81,34 @@ def calls_as_admin() -> bool:
     return _caller_or_guest().is_admin
 
 
-def _for(view, who: str, require: Callable[[], None], find: Callable[[], Caller] | None = None):
-    find = find or _caller
-
+def _for(view, who: str, find: Callable[[], Caller]):
     @wraps(view)
     def checked(*args, **kwargs):
-        caller = find()
-        require()
-        return view(*args, caller=caller, **kwargs)
+        return view(*args, caller=find(), **kwargs)
 
     checked.who = who  # for the index and the description
     return checked
 
 
-def _require_user() -> None:
-    if _caller().user is None:
+def _require_user() -> Caller:
+    caller = _caller()
+    if caller.user is None:
         raise Unauthorized
+    return caller
 
 
-def _require_admin() -> None:
-    _require_user()
-    if not _caller().is_admin:
+def _require_admin() -> Caller:
+    caller = _require_user()
+    if not caller.is_admin:
         raise Forbidden
+    return caller
 
 
-def _require_token() -> None:
-    if _caller() == Caller():
+def _require_token() -> Caller:
+    caller = _caller()
+    if caller == Caller():
         raise Unauthorized
+    return caller
 
 
 def _caller_or_guest() -> Caller:
