@@ -1,20 +1,24 @@
 """gunicorn's settings and server hooks; gunicorn finds this file by itself."""
 
 import contextlib
-import logging
 import os
 import resource
-import runpy
 import socket
 import struct
+import sys
 from pathlib import Path
 
-_code = Path(__file__).parent / "mechtech"  # run by path and not imported, so that a reload takes in new code
-_settings = runpy.run_path(str(_code / "settings.py"))
+sys.path.insert(0, str(Path(__file__).parent))
+from mechtech.settings import SettingError, load
+from mechtech.web.server_log import logging_config
+
 try:
-    settings = _settings["load"]()
-except _settings["SettingError"] as error:
-    raise SystemExit(f"Wrong setting: {error}") from None
+    settings = load()
+except SettingError as error:
+    sys.exit(f"Wrong setting: {error}")
+logconfig_dict = logging_config(settings.log_format)
+for _name in [name for name in sys.modules if name.partition(".")[0] == "mechtech"]:
+    del sys.modules[_name]  # so that workers import the code that is there when they start, after a reload too
 
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency
@@ -22,18 +26,13 @@ worker_class = "gthread"
 threads = 64  # a slow client holds one while its request comes in; idle connections hold none
 worker_connections = 4096
 keepalive = 75  # seconds
-limit_request_line = 8190
 control_socket_disable = True
-forwarded_allow_ips = ""  # TRUSTED_PROXIES says who may name the client: mechtech/web/proxies.py
-forwarder_headers = ""
+forwarded_allow_ips = forwarder_headers = ""  # TRUSTED_PROXIES says who may name the client
 SILENCE_SECONDS = 20  # how long a client may neither send the rest of a body nor read its answer
 
-for _filter in runpy.run_path(str(_code / "web" / "server_log.py"))["FILTERS"]:
-    logging.getLogger("gunicorn.error").addFilter(_filter)
 # Every connection is a file, and the usual soft limit is 1024.
-_hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 with contextlib.suppress(ValueError, OSError):  # not every system takes it
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_hard, _hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 _cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
 
 
@@ -46,11 +45,10 @@ def when_ready(server):
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
     if settings.database_url and not settings.rate_limit_storage:
         server.log.warning("DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits")
-    server.log.info("MechTECH listens on http://%s in %s mode", bind, settings.env)
+    server.log.info("MechTECH listens on http://%s in %s mode: %s", bind, settings.mechtech_env, settings.shown())
 
 
-def pre_fork(server, worker):
-    """Chooses the core that has the fewest workers."""
+def pre_fork(server, worker):  # chooses the core that has the fewest workers
     taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
     worker.core = min(_cores, key=taken.count)
 

@@ -15,4 +15,5 @@ try:
 except SettingError as error:
     sys.exit(f"Wrong setting: {error}")
 except WrongDatabase as error:
-    sys.exit(str(error))
+    print(error, file=sys.stderr)
+    sys.exit(4)  # by which gunicorn stops as well, instead of starting worker after worker

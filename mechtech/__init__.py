@@ -8,6 +8,7 @@ from mechtech.accounts import repository as accounts
 from mechtech.accounts.routes import auth
 from mechtech.bookings.routes import booking
 from mechtech.contact.routes import contact
+from mechtech.cores import cores
 from mechtech.database import open_database
 from mechtech.errors import Unavailable
 from mechtech.health import health
@@ -29,7 +30,7 @@ def create_app(config: settings.Settings | None = None) -> App:
     app.extensions["mechtech.db"] = open_database(
         config.database_url, config.db_path, SCHEMA.read_text(encoding="utf-8")
     )
-    hashed_at_once = max(1, settings.cores() // config.web_concurrency)
+    hashed_at_once = max(1, cores() // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
 
     # Around Flask, the innermost first: a request comes through them from the last to the first.

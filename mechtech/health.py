@@ -9,6 +9,7 @@ from mechtech.database import get_db
 from mechtech.errors import Unavailable
 from mechtech.version import VERSION
 from mechtech.web.error_handlers import log, refused
+from mechtech.web.request_log import of_request
 
 HEALTH_SECONDS = 2  # how long the database and the limiter's storage have for their answers
 
@@ -43,7 +44,7 @@ def _state(name: str, check: Future) -> str:
         error = check.exception()
     if error is None:
         return "ok"
-    log.error("id=%s %s: %s", request.environ["mechtech.request_id"], name, error.__cause__ or error)
+    log.error("%s: %s", name, error.__cause__ or error, extra=of_request())
     return "error"
 
 

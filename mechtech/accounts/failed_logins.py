@@ -3,12 +3,11 @@
 from hashlib import blake2b
 
 import limits
-from flask_limiter.util import get_remote_address
 
 from mechtech.accounts import repository
 from mechtech.passwords import get_hasher
 from mechtech.texts import address_key
-from mechtech.web.rate_limit import limited, limiter
+from mechtech.web.rate_limit import client_network, limited, limiter
 
 FROM_ONE_ADDRESS = limits.parse("10 per 15 minutes")
 FROM_ANYWHERE = limits.parse("100 per 15 minutes")
@@ -39,4 +38,4 @@ def _check(email: str) -> None:
 def _counts(email: str) -> tuple:
     """Each rate with what it counts. The account stands there as a hash: the counts outlive it."""
     account = blake2b(address_key(email).encode(), digest_size=16).hexdigest()
-    return (FROM_ONE_ADDRESS, ("login", account, get_remote_address())), (FROM_ANYWHERE, ("login", account))
+    return (FROM_ONE_ADDRESS, ("login", account, client_network())), (FROM_ANYWHERE, ("login", account))

@@ -113,7 +113,7 @@ class DatabaseFile:
         with self._connecting:
             checked = self._check_file()
             connection = sqlite3.connect(
-                f"file:{quote(str(Path(self.path).absolute()))}?mode={mode}",
+                f"file:{quote(os.fsencode(Path(self.path).absolute()))}?mode={mode}",
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,  # a transaction begins and ends where the code says so

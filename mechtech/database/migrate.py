@@ -8,7 +8,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote
 
+OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
 FOLDER = Path(__file__).parent / "migrations"
 TABLE = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -56,11 +58,36 @@ def record(connection: Connection, first: int, last: int) -> None:
 
 
 def check_not_newer(found: int, latest: int) -> None:
-    """Raises NewerDatabase."""
+    """Raises WrongDatabase."""
     if found > latest:
         raise NewerDatabase(
             f"The database is of version {found}, this service knows versions up to {latest}: install a newer service."
         )
+
+
+def check_usable(path: str) -> None:
+    """Raises WrongDatabase for a version of SQLite that is too old, and for a file of the original service."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise WrongDatabase(f"SQLite {sqlite3.sqlite_version} is too old: the service needs {oldest} or newer.")
+    if _is_original(path):
+        raise WrongDatabase(
+            f"DB_PATH must not name the original service's database, {path!r}: name a new file, and copy the original "
+            f"into it with flask --app wsgi import-original {path}"
+        )
+
+
+def _is_original(path: str) -> bool:
+    """Whether the file has tables of the original service. They are not STRICT, as those of schema.sql are."""
+    try:
+        with open(path, "rb") as file:
+            if file.read(64)[60:64] != bytes(4):  # the version: ours has one, an empty file has no header
+                return False
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path))}?mode=ro", uri=True)) as connection:
+            names = "name IN ('users', 'bookings', 'mechanics', 'service_history', 'contact_messages')"
+            return bool(connection.execute(f"SELECT 1 FROM pragma_table_list WHERE {names} AND NOT strict").fetchall())
+    except (OSError, sqlite3.Error):
+        return False  # the database's own errors are told where it is opened
 
 
 def copy_aside(path: str, found: int) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 from mechtech import database
-from mechtech.database import Duplicate, Result
+from mechtech.database import Duplicate, Result, migrate
 from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, failure, run_script
 from mechtech.database.writer import Writer
 from mechtech.errors import Unavailable
@@ -47,6 +47,7 @@ class Database(database.Database):
     """
 
     def __init__(self, path: str, schema: str, migrations: Sequence[str] = ("",)):
+        migrate.check_usable(path)
         self.path = self.name = path
         self.latest = len(migrations)
         self._file = DatabaseFile(path, schema, migrations)

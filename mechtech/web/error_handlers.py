@@ -17,6 +17,7 @@ from mechtech.errors import (
     TokenExpired,
     Unavailable,
 )
+from mechtech.web.request_log import of_request
 
 log = logging.getLogger("mechtech")
 
@@ -56,7 +57,7 @@ def refused_by_routing(error: HTTPException):
 def unavailable(refusal: Unavailable):
     """The database is locked, full, read-only, damaged or gone. The cause is told in the log only."""
     cause = refusal.__cause__ or refusal
-    log.error("id=%s unavailable: %s: %s", request.environ["mechtech.request_id"], type(cause).__name__, cause)
+    log.error("unavailable: %s: %s", type(cause).__name__, cause, extra=of_request())
     return refused(refusal)
 
 
@@ -77,5 +78,5 @@ def failed_at_the_end(error: InternalServerError):
 @errors.app_errorhandler(Exception)
 def unforeseen(error: Exception):
     """The only place where the cause of a 500 is told: the log, under the request id."""
-    log.error("id=%s unforeseen", request.environ["mechtech.request_id"], exc_info=error)
+    log.error("unforeseen", exc_info=error, extra=of_request())
     return refused(ServerError())

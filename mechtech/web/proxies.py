@@ -3,10 +3,15 @@
 werkzeug's ProxyFix reads the list with quotes in it, so that a client's lone quote swallows the proxy's own entry.
 """
 
+import re
 from contextlib import suppress
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import Flask
+
+# As proxies write it: an address alone, an IPv4 address with a port, or an IPv6 address in brackets, with or without.
+HOP = re.compile(r"\[(?P<v6>[^\]]*)\](?::[0-9]+)?|(?P<v4>[0-9.]+):[0-9]+|(?P<alone>.*)")
 
 
 def init_app(app: Flask) -> None:
@@ -19,11 +24,29 @@ def init_app(app: Flask) -> None:
         hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if len(hops) >= trusted:
             with suppress(ValueError):  # not an address: the proxy's own must do
-                address, _, _ = hops[-trusted].partition("%")  # the zone of an IPv6 address is free text
-                environ["REMOTE_ADDR"] = str(ip_address(address.strip()))
+                environ["REMOTE_ADDR"] = _address(hops[-trusted].strip())
         scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").split(",")[-trusted:][0].strip()
         if scheme in ("http", "https"):
             environ["wsgi.url_scheme"] = scheme
         return inner(environ, start_response)
 
     app.wsgi_app = from_the_nth_hop
+
+
+def _address(hop: str) -> str:
+    """Raises ValueError for a text that is no address."""
+    match = HOP.fullmatch(hop)
+    text = (match and (match["v6"] or match["v4"] or match["alone"])) or ""
+    return str(ip_address(text.partition("%")[0]))  # the zone of an IPv6 address is free text
+
+
+@lru_cache(1024)
+def network_of(address: str | None) -> str:
+    """What a client is counted under: its address, of IPv6 the /64 network, which one subscriber has alone."""
+    try:
+        ip = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return address or "unknown"
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is None:
+        return str(ip_network((ip, 64), strict=False))
+    return str(getattr(ip, "ipv4_mapped", None) or ip)

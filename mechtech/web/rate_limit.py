@@ -10,11 +10,11 @@ from pathlib import Path
 
 from flask import Flask, current_app, request
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from limits.strategies import RateLimiter
 
 import mechtech.web.limit_storage  # noqa: F401  registers the storage's scheme
 from mechtech.errors import RateLimited
+from mechtech.web.proxies import network_of
 
 WINDOWS_KEPT = 10_000
 REDIS_SECONDS = 1  # how long a request waits for Redis to take a connection or to answer
@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
         uri = f"file://{Path(settings.db_path).absolute()}.hits"
     elif uri.startswith("redis"):
         options |= {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-    limiter = Limiter(get_remote_address, storage_uri=uri, storage_options=options, strategy="fixed-window")
+    limiter = Limiter(client_network, storage_uri=uri, storage_options=options, strategy="fixed-window")
     limiter.init_app(Flask(__name__))  # an app without requests, which gets the hooks
     app.extensions["mechtech.limiter"] = limiter
 
@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
         environ = request.environ
         if not f"{environ['PATH_INFO']}/".startswith("/api/"):
             return
-        key = rate.key_for("api", get_remote_address())
+        key = rate.key_for("api", client_network())
         count = limiter.storage.incr(key, rate.get_expiry())
         reset = ends.get(key, 0)
         if count == 1 or reset <= time.time():
@@ -53,6 +53,11 @@ def init_app(app: Flask) -> None:
         ]
         if count > rate.amount:
             raise limited(reset)
+
+
+def client_network() -> str:
+    """What the client of the request at work is counted under."""
+    return network_of(request.environ.get("REMOTE_ADDR"))
 
 
 def limiter() -> RateLimiter:

@@ -26,6 +26,7 @@ HEADERS = [
     ("X-XSS-Protection", "0"),
     ("Vary", "Origin"),  # not Helmet's: a cache must not give one site's CORS headers to another
 ]
+NOT_STORED = [("Cache-Control", "no-store")]  # on all under /api/
 
 
 def init_app(app: Flask) -> None:
@@ -33,7 +34,8 @@ def init_app(app: Flask) -> None:
 
     def with_security_headers(environ, start_response):
         def start(status, headers, exc_info=None):
-            return start_response(status, headers + HEADERS + environ["mechtech.headers"], exc_info)
+            private = NOT_STORED if environ["PATH_INFO"].startswith("/api/") else []
+            return start_response(status, headers + HEADERS + private + environ["mechtech.headers"], exc_info)
 
         return inner(environ, start)
 

@@ -1,6 +1,49 @@
-"""What gunicorn's own error log must not say. gunicorn.conf.py runs this file by its path."""
+"""The format of all lines of the log, gunicorn's own included, and what they must not say."""
 
+import json
 import logging
+import time
+
+from mechtech import clock
+
+
+def logging_config(log_format: str) -> dict:
+    """A configuration for logging.config.dictConfig, which gunicorn takes as logconfig_dict."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"secrets": {"()": lambda: without_secrets}, "silence": {"()": lambda: without_silence}},
+        "formatters": {"line": {"()": lambda: FORMATTERS[log_format]()}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": []},  # the loggers of the service have handlers of their own: request_log.py
+        "loggers": {"gunicorn.error": {"handlers": ["stderr"], "filters": ["secrets", "silence"], "propagate": False}},
+    }
+
+
+class TextFormatter(logging.Formatter):
+    """The time, the level, the id of the request if there is one, and the message; then the traceback of an error."""
+
+    converter = time.gmtime
+
+    def __init__(self) -> None:
+        line = "%(asctime)s %(levelname)s%(of_request)s %(message)s"
+        super().__init__(line, clock.ISO_8601, defaults={"of_request": ""})
+
+
+class JSONFormatter(TextFormatter):
+    """One JSON object a line. `request_id` is there where the line belongs to a request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"time": self.formatTime(record, clock.ISO_8601), "level": record.levelname}
+        if hasattr(record, "of_request"):
+            line["request_id"] = record.of_request.removeprefix(" id=")
+        line["message"] = record.getMessage()
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+FORMATTERS = {"text": TextFormatter, "json": JSONFormatter}
 
 
 def without_secrets(record: logging.LogRecord) -> bool:
@@ -15,6 +58,3 @@ def without_secrets(record: logging.LogRecord) -> bool:
 def without_silence(record: logging.LogRecord) -> bool:
     """Leave out clients that stopped sending or reading: that is no error of the service."""
     return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
-
-
-FILTERS = (without_secrets, without_silence)

@@ -10,11 +10,12 @@ import jwt
 import pytest
 
 from mechtech import create_app
-from mechtech.settings import SettingError, from_environment
+from mechtech.database.migrate import WrongDatabase
+from mechtech.settings import from_environment
 from tests.answers import refused, sql, wrong_fields
 from tests.api.test_commands import failed, flask, succeeded
-from tests.api.test_settings import line_of_a_refused_start
 from tests.conftest import CONTACT, SECRET, book, complete, signup
+from tests.gunicorn_server import Server
 
 pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
 
@@ -655,10 +656,15 @@ def test_a_row_that_cannot_be_copied_undoes_all(filled, app):
 def test_a_database_of_the_original_is_refused_at_start_with_the_command_that_imports_it(filled, environ, tmp_path):
     environ["DB_PATH"] = str(filled.path)
     before = Path(filled.path).read_bytes()
-    with pytest.raises(SettingError, match=r"\ADB_PATH .*import-original"):  # no dot matches a line's end
-        from_environment(environ)
+    with pytest.raises(WrongDatabase, match=r"\ADB_PATH .*import-original"):  # no dot matches a line's end
+        create_app(from_environment(environ))
     assert "import-original" in failed(flask(environ, "init-db"))
-    assert "import-original" in line_of_a_refused_start(environ, tmp_path)
+    server = Server(environ, tmp_path / "log")
+    server.start(wait=False)
+    assert server.process.wait(20) != 0
+    log = server.log.read_text()
+    assert sum("import-original" in line for line in log.splitlines()) >= 1
+    assert "Traceback" not in log
     assert Path(filled.path).read_bytes() == before
 
 

@@ -107,3 +107,9 @@ def test_on_the_wire_each_header_comes_once_and_none_names_a_version(wire, metho
         assert not re.search(r"python|werkzeug|flask|gunicorn[/ ]\d", value, re.IGNORECASE), name
     names = [name.lower() for name in answer.headers]
     assert len(names) == len(set(names))
+
+
+def test_nothing_under_api_is_stored(client):
+    for path in ("/api/mechanics/", "/api/nowhere", "/api/auth/profile"):
+        assert client.get(path).headers["Cache-Control"] == "no-store"
+    assert "no-store" not in client.get("/health").headers.get("Cache-Control", "")

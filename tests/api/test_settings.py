@@ -16,7 +16,7 @@ from tests.gunicorn_server import ROOT, Server
 pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
 
 DEFAULTS = {
-    "env": "development",
+    "mechtech_env": "development",
     "production": False,
     "host": "127.0.0.1",
     "port": 3000,
@@ -28,12 +28,14 @@ DEFAULTS = {
     "trusted_proxies": 0,
     "mechanic_capacity": 5,
     "bcrypt_rounds": 10,
+    "log_format": "text",
     "web_concurrency": min(max(2, len(os.sched_getaffinity(0))), 64),
 }
-IN_PRODUCTION = {"env": "production", "production": True, "rate": (1000, 3600), "cors_origins": ()}
+IN_PRODUCTION = {"mechtech_env": "production", "production": True, "rate": (1000, 3600), "cors_origins": ()}
 NAMES = {
     *("MECHTECH_ENV", "HOST", "PORT", "DB_PATH", "JWT_SECRET", "JWT_EXPIRE", "RATE_LIMIT", "RATE_LIMIT_STORAGE"),
     *("CORS_ORIGINS", "TRUSTED_PROXIES", "MECHANIC_CAPACITY", "BCRYPT_ROUNDS", "WEB_CONCURRENCY"),
+    *("JWT_SECRET_PREVIOUS", "LOG_FORMAT", "DATABASE_URL"),
 }
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"
 NOT_UTF_8 = "\udcff" * 40  # as Python reads such bytes from the environment
@@ -57,13 +59,16 @@ WRONG["CORS_ORIGINS"] += [
     "https://ok.example,nonsense",
     "https://a.example https://b.example",
     "https://a.example:port",
+    "https://a.example:99999",
+    "https://a.example:0",
 ]
 
 
 @pytest.fixture(autouse=True)
 def somewhere_else(tmp_path, monkeypatch):
-    """Defaults are relative to the folder at work, and the shell that runs the tests may have settings too."""
+    """Defaults are relative to the project's folder, and the shell that runs the tests may have settings too."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mechtech.settings.PROJECT", tmp_path)
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
 
@@ -81,6 +86,7 @@ def wait_until(condition, seconds=10):
 
 def shown(settings):
     found = {name: getattr(settings, name) for name in DEFAULTS if name != "rate"}
+    found["db_path"] = os.path.relpath(found["db_path"])
     return {**found, "rate": (settings.rate_limit.amount, settings.rate_limit.get_expiry())}
 
 
@@ -111,7 +117,7 @@ def test_an_empty_setting_is_the_default():
 @pytest.mark.parametrize(
     "name, text, attribute, value",
     [
-        ("MECHTECH_ENV", "development", "env", "development"),
+        ("MECHTECH_ENV", "development", "mechtech_env", "development"),
         ("HOST", "0.0.0.0", "host", "0.0.0.0"),
         ("HOST", "localhost", "host", "localhost"),
         *(("PORT", text, "port", int(text)) for text in ("1", "8000", "65535")),
@@ -127,6 +133,9 @@ def test_an_empty_setting_is_the_default():
         ("CORS_ORIGINS", "https://mechtech.com", "cors_origins", ("https://mechtech.com",)),
         ("CORS_ORIGINS", "https://a.example, http://b.example:8080 ,", "cors_origins", None),
         ("CORS_ORIGINS", "null", "cors_origins", ("null",)),
+        ("CORS_ORIGINS", "https://mechtech.example:443", "cors_origins", ("https://mechtech.example",)),
+        ("CORS_ORIGINS", "http://mechtech.example:443", "cors_origins", ("http://mechtech.example:443",)),
+        ("CORS_ORIGINS", "capacitor://localhost", "cors_origins", ("capacitor://localhost",)),
         *(("TRUSTED_PROXIES", text, "trusted_proxies", int(text)) for text in ("0", "1", "3")),
         *(("MECHANIC_CAPACITY", text, "mechanic_capacity", int(text)) for text in ("1", "50")),
         *(("BCRYPT_ROUNDS", text, "bcrypt_rounds", int(text)) for text in ("4", "14")),
@@ -232,7 +241,7 @@ def test_dotenv_is_written_as_people_write_it(tmp_path):
 def test_a_dotenv_that_was_written_on_windows_is_read_from_its_first_line(tmp_path):
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfMECHTECH_ENV=production\r\nJWT_SECRET=" + SECRET.encode() + b"\r\n")
     settings = load()
-    assert (settings.env, settings.jwt_secret) == ("production", SECRET)
+    assert (settings.mechtech_env, settings.jwt_secret) == ("production", SECRET)
 
 
 def test_a_dotenv_that_is_wrong_is_named(tmp_path):
@@ -242,6 +251,49 @@ def test_a_dotenv_that_is_wrong_is_named(tmp_path):
     (tmp_path / ".env").write_text("WEB_CONCURRENCY=many")
     with pytest.raises(SettingError, match=r"\AWEB_CONCURRENCY .*\Z"):
         load()
+
+
+def test_a_comment_and_lines_of_a_quoted_value_are_read_as_dotenv_means_them(tmp_path):
+    (tmp_path / ".env").write_text(f"JWT_SECRET={SECRET} # made 2024\nexport\tPORT=8000\n")
+    assert (load().jwt_secret, load().port) == (SECRET, 8000)
+    (tmp_path / ".env").write_text(f'JWT_SECRET="{PEM}"\n')
+    with pytest.raises(SettingError, match=r"\AJWT_SECRET .*\Z"):
+        load()
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("TRUSTED_PROXY", "TRUSTED_PROXIES"), ("port", "PORT")])
+def test_an_unknown_name_in_dotenv_stops_the_start_with_the_nearest_one(tmp_path, name, nearest):
+    (tmp_path / ".env").write_text(f"{name}=1\n")
+    with pytest.raises(SettingError, match=rf"\A\.env .*{name}.* {nearest}\Z"):
+        load()
+
+
+def test_a_dotenv_of_another_folder_is_not_taken(tmp_path, monkeypatch):
+    """The flask command puts it into the environment."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / ".env").write_text("MECHANIC_CAPACITY=9\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    result = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", str(ROOT / "wsgi.py"), "shell"],
+        input="print('capacity', app.config['settings'].mechanic_capacity)",
+        env={"PATH": os.environ["PATH"], "DB_PATH": str(tmp_path / "test.db"), "JWT_SECRET": SECRET},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert "capacity 5" in result.stdout, result.stderr
+
+
+def test_a_relative_db_path_begins_in_the_projects_folder(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert from_environment({"DB_PATH": "garage.db"}).db_path == str(tmp_path / "garage.db")
+
+
+def test_an_empty_file_of_the_secret_is_named(tmp_path):
+    (tmp_path / "mechtech.db.secret").touch()
+    with pytest.raises(SettingError, match=r"\AJWT_SECRET .*mechtech\.db\.secret.*empty\Z"):
+        from_environment({})
 
 
 def test_the_example_of_a_dotenv_lists_every_setting_with_its_default(tmp_path):

@@ -203,3 +203,20 @@ def test_settings_keep_their_secrets_too(tmp_path):
         assert answer.status == 503
         assert time.monotonic() - started < 5
         check_silent(server)
+
+
+def test_every_line_of_a_json_log_is_an_object(tmp_path):
+    with running(tmp_path, LOG_FORMAT="json") as server:
+        token = sign_up(server, f"json-{EMAIL}")
+        answer = server.call("GET", f"/api/auth/profile/{token}", token=token)
+        user = server.call("GET", "/api/auth/profile", token=token).json["user"]["id"]
+        server.call("POST", "/api/auth/login", {"email": f"json-{EMAIL}", "password": "wrong-password"})
+        wait_until(lambda: "/api/auth/login" in log_of(server))
+        server.stop()
+    lines = [json.loads(line) for line in log_of(server).splitlines()]
+    assert all({"time", "level"} <= line.keys() for line in lines)
+    (lost,) = [line for line in lines if line.get("request_id") == answer.headers["X-Request-ID"]]
+    assert (lost["path"], lost["status"], lost["route"]) == ("/api/auth/profile/-", 404, None)
+    (login,) = [line for line in lines if line.get("route") == "/api/auth/login"]
+    assert (login["status"], login["user"], login["method"]) == (401, user, "POST")
+    check_silent(server, token)

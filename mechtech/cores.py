@@ -1,0 +1,25 @@
+"""How many cores this process may use."""
+
+import math
+import os
+from pathlib import Path
+
+GROUPS = Path("/sys/fs/cgroup")
+
+
+def cores(groups: Path = GROUPS) -> int:
+    """Those that it may run on, or fewer where a container's quota allows less time. groups: the cgroup filesystem."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(available, _quota(groups))))
+
+
+def _quota(groups: Path) -> float:
+    """In cores; infinite where there is none. Version 2 of cgroups has one file for it, version 1 has two."""
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            quota, period = " ".join((groups / file).read_text() for file in files).split()
+            if quota not in ("max", "-1"):
+                return int(quota) / int(period)
+        except (OSError, ValueError, ZeroDivisionError):
+            continue
+    return math.inf
