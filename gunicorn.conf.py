@@ -1,25 +1,21 @@
 """gunicorn's settings and server hooks; gunicorn finds this file by itself."""
 
-import contextlib
-import os
-import resource
-import socket
-import struct
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from mechtech import create_app, prepare_database
+from mechtech.cores import pin, usable_cores
+from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import SettingError, load
 from mechtech.web.server_log import logging_config
+from mechtech.web.sockets import limit_silence, raise_limit_of_files
 
 try:
     settings = load()
 except SettingError as error:
     sys.exit(f"Wrong setting: {error}")
 logconfig_dict = logging_config(settings.log_format)
-for _name in [name for name in sys.modules if name.partition(".")[0] == "mechtech"]:
-    del sys.modules[_name]  # so that workers import the code that is there when they start, after a reload too
-
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency
 worker_class = "gthread"
@@ -30,31 +26,33 @@ control_socket_disable = True
 forwarded_allow_ips = forwarder_headers = ""  # TRUSTED_PROXIES says who may name the client
 SILENCE_SECONDS = 20  # how long a client may neither send the rest of a body nor read its answer
 
-# Every connection is a file, and the usual soft limit is 1024.
-with contextlib.suppress(ValueError, OSError):  # not every system takes it
-    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-_cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+raise_limit_of_files()
+
+
+def on_starting(server):
+    """Ends the start for a database that cannot be used, in one line; each worker would say so again."""
+    try:
+        prepare_database(create_app(settings))
+    except WrongDatabase as error:
+        sys.exit(str(error))
 
 
 def when_ready(server):
-    """Connections inherit their listener's timeouts; one that has sent nothing yet holds no thread."""
     for listener in server.LISTENERS:
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            listener.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE_SECONDS, 0))
-        if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family in (socket.AF_INET, socket.AF_INET6):
-            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+        limit_silence(listener.sock, SILENCE_SECONDS)
     if settings.database_url and not settings.rate_limit_storage:
         server.log.warning("DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits")
     server.log.info("MechTECH listens on http://%s in %s mode: %s", bind, settings.mechtech_env, settings.shown())
 
 
-def pre_fork(server, worker):  # chooses the core that has the fewest workers
+def pre_fork(server, worker):
+    """Chooses the core that has the fewest workers, and has the worker import the code that is there now."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mechtech"]:
+        del sys.modules[name]
     taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
-    worker.core = min(_cores, key=taken.count)
+    worker.core = min(usable_cores(), key=taken.count)
 
 
 def post_worker_init(worker):
     """Pins the worker to its core: threads that take turns across cores answer 20 to 80 % fewer requests a second."""
-    if worker.core is not None:
-        with contextlib.suppress(OSError):  # where this is not allowed, it is only slower
-            os.sched_setaffinity(0, {worker.core})
+    pin(worker.core)

@@ -1,5 +1,6 @@
-"""How many cores this process may use."""
+"""Which cores this process may use, and how many of them."""
 
+import contextlib
 import math
 import os
 from pathlib import Path
@@ -11,6 +12,18 @@ def cores(groups: Path = GROUPS) -> int:
     """Those that it may run on, or fewer where a container's quota allows less time. groups: the cgroup filesystem."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(available, _quota(groups))))
+
+
+def usable_cores() -> list[int | None]:
+    """Their numbers; [None] where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+
+
+def pin(core: int | None) -> None:
+    """Have this process run on one core only."""
+    if core is not None:
+        with contextlib.suppress(OSError):  # where this is not allowed, it is only slower
+            os.sched_setaffinity(0, {core})
 
 
 def _quota(groups: Path) -> float:

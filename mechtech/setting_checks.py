@@ -5,6 +5,7 @@ import re
 import secrets
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jwt
 import limits
@@ -43,6 +44,17 @@ def db_path(path: Path) -> str:
     if not path.parent.is_dir() or path.is_dir():
         raise SettingError(f"DB_PATH must name a file in a folder that exists, not {str(path)!r}")
     return str(path)
+
+
+def database_url(text: str | None) -> str | None:
+    """Its password is never shown."""
+    try:
+        if text and (not re.match("postgres(ql)?://", text) or not urlsplit(text).path.strip("/")):
+            raise ValueError("not the URL of a database")
+        urlsplit(text or "").port  # noqa: B018  raises ValueError for a port that is none
+    except ValueError:
+        raise SettingError("DATABASE_URL must be like postgresql://user:password@host:5432/database") from None
+    return text
 
 
 def secret(text: str | None, production: bool, file: Path) -> str:
@@ -129,6 +141,38 @@ def _origin(text: str) -> str:
     if text != "null" and (not match or match[1] in ("file", "ftp") or not 0 < int(match[3] or 1) < 65536):
         raise SettingError(f"CORS_ORIGINS must list origins like https://mechtech.com, not {text!r}")
     return text.removesuffix(f":{match[3]}") if match and match[3] == DEFAULT_PORTS.get(match[1], "") else text
+
+
+def url(name: str, text: str) -> str:
+    """An address that links begin with, without a slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise SettingError(f"{name} must be like https://mechtech.com, not {text!r}")
+    return text.rstrip("/")
+
+
+def mail_url(text: str | None) -> str | None:
+    """Its password is never shown."""
+    try:
+        if text and (not re.match("smtps?://", text) or not urlsplit(text).hostname or urlsplit(text).port == 0):
+            raise ValueError("not the URL of a mail server")
+    except ValueError:
+        raise SettingError("MAIL_URL must be like smtp://user:password@host:587") from None
+    return text
+
+
+def address(name: str, text: str | None, needed: bool) -> str | None:
+    if text is None and needed:
+        raise SettingError(f"{name} must be set with MAIL_URL")
+    if text and not re.fullmatch(r"[^\s@<>\x00-\x1f]+@[^\s@<>\x00-\x1f]+", text):
+        raise SettingError(f"{name} must be an e-mail address, not {text!r}")
+    return text
+
+
+def metrics_token(text: str | None) -> str | None:
+    if text and len(text) < 16:
+        raise SettingError("METRICS_TOKEN must have at least 16 characters")
+    return text
 
 
 def without_password(address: str | None) -> str | None:

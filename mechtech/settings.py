@@ -22,7 +22,7 @@ class Settings:
     host: str
     port: int
     db_path: str
-    database_url: str | None  # PostgreSQL instead of the file at db_path
+    database_url: str | None
     jwt_secret: str
     jwt_secret_previous: str | None
     jwt_expire: int  # seconds
@@ -33,6 +33,12 @@ class Settings:
     mechanic_capacity: int
     bcrypt_rounds: int
     web_concurrency: int
+    mail_url: str | None
+    mail_from: str | None
+    owner_email: str | None
+    public_url: str
+    site_url: str
+    metrics_token: str | None
     log_format: str
 
     @property
@@ -45,7 +51,8 @@ class Settings:
             **{field.name: getattr(self, field.name) for field in fields(self)},
             "jwt_expire": f"{self.jwt_expire}s",
             "cors_origins": ",".join(self.cors_origins or ()),
-            **dict.fromkeys(("jwt_secret", "jwt_secret_previous"), None),
+            **dict.fromkeys(("jwt_secret", "jwt_secret_previous", "metrics_token"), None),
+            "mail_url": checks.without_password(self.mail_url),
             "database_url": checks.without_password(self.database_url),
             "rate_limit_storage": checks.without_password(self.rate_limit_storage),
         }
@@ -97,13 +104,20 @@ def from_environment(environ: dict[str, str]) -> Settings:
 
     env = checks.choice("MECHTECH_ENV", get("MECHTECH_ENV", "development"), ("development", "production"))
     production = env == "production"
+    host, port = checks.host(get("HOST", "127.0.0.1")), whole("PORT", 3000, 1, 65535)
+    database_url = checks.database_url(get("DATABASE_URL"))
     db_path = checks.db_path(PROJECT / get("DB_PATH", "mechtech.db"))
+    mail_url = checks.mail_url(get("MAIL_URL"))
+    if production and mail_url and not get("PUBLIC_URL"):
+        raise SettingError("PUBLIC_URL must be set in production with MAIL_URL: links in mails begin with it")
+    shown_host = f"[{host}]" if ":" in host else host
+    public_url = checks.url("PUBLIC_URL", get("PUBLIC_URL", f"http://{shown_host}:{port}"))
     return Settings(
         mechtech_env=env,
-        host=checks.host(get("HOST", "127.0.0.1")),
-        port=whole("PORT", 3000, 1, 65535),
+        host=host,
+        port=port,
         db_path=db_path,
-        database_url=get("DATABASE_URL"),
+        database_url=database_url,
         jwt_secret=checks.secret(get("JWT_SECRET"), production, Path(f"{db_path}.secret")),
         jwt_secret_previous=checks.previous_secret(get("JWT_SECRET_PREVIOUS"), production),
         jwt_expire=checks.duration("JWT_EXPIRE", get("JWT_EXPIRE", "7d")),
@@ -114,5 +128,11 @@ def from_environment(environ: dict[str, str]) -> Settings:
         mechanic_capacity=whole("MECHANIC_CAPACITY", 5, 1, 1000),
         bcrypt_rounds=whole("BCRYPT_ROUNDS", 10, 4, 20),
         web_concurrency=whole("WEB_CONCURRENCY", min(max(2, cores()), 64), 1, 64),
+        mail_url=mail_url,
+        mail_from=checks.address("MAIL_FROM", get("MAIL_FROM"), needed=mail_url is not None),
+        owner_email=checks.address("OWNER_EMAIL", get("OWNER_EMAIL"), needed=False),
+        public_url=public_url,
+        site_url=checks.url("SITE_URL", get("SITE_URL", public_url)),
+        metrics_token=checks.metrics_token(get("METRICS_TOKEN")),
         log_format=checks.choice("LOG_FORMAT", get("LOG_FORMAT", "text"), ("text", "json")),
     )

@@ -36,6 +36,7 @@ NAMES = {
     *("MECHTECH_ENV", "HOST", "PORT", "DB_PATH", "JWT_SECRET", "JWT_EXPIRE", "RATE_LIMIT", "RATE_LIMIT_STORAGE"),
     *("CORS_ORIGINS", "TRUSTED_PROXIES", "MECHANIC_CAPACITY", "BCRYPT_ROUNDS", "WEB_CONCURRENCY"),
     *("JWT_SECRET_PREVIOUS", "LOG_FORMAT", "DATABASE_URL"),
+    *("MAIL_URL", "MAIL_FROM", "OWNER_EMAIL", "PUBLIC_URL", "SITE_URL", "METRICS_TOKEN"),
 }
 PEM = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"
 NOT_UTF_8 = "\udcff" * 40  # as Python reads such bytes from the environment
@@ -53,6 +54,13 @@ WRONG = {
     "MECHANIC_CAPACITY": ["0", "-1", "many", "5.5"],
     "BCRYPT_ROUNDS": ["3", "32", "ten"],
     "WEB_CONCURRENCY": ["0", "-1", "many"],
+    "DATABASE_URL": ["mysql://host/name", "postgresql://host", "postgresql://host:port/name", "postgresql://[::1/name"],
+    "MAIL_URL": ["mail.example", "http://mail.example", "smtp://", "smtp://host:0", "smtp://host:port", "smtp://[::1"],
+    "MAIL_FROM": ["garage", "Garage <garage@mechtech.example>", "a@b.example\nBcc: c@d.example"],
+    "OWNER_EMAIL": ["owner", "owner@", "two@a.example, more@b.example"],
+    "PUBLIC_URL": ["mechtech.example", "ftp://mechtech.example", "https://", "https://mechtech.example/#top"],
+    "SITE_URL": ["/site", "https://mechtech.example/?page=1"],
+    "METRICS_TOKEN": ["secret", "fifteen letters"],
 }
 WRONG["RATE_LIMIT"] += ["100 per minute; 5 per second", "100 per minute, 5 per second"]
 WRONG["CORS_ORIGINS"] += [

@@ -1,0 +1,22 @@
+"""What the sockets of gunicorn need: connections inherit the options of the one that listens."""
+
+import contextlib
+import resource
+import socket
+import struct
+
+FIRST_BYTES_SECONDS = 30  # until a client has sent something, its connection holds no thread
+
+
+def limit_silence(listener: socket.socket, seconds: int) -> None:
+    """End connections whose client does not send the rest of a body, or read its answer, for so long."""
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        listener.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", seconds, 0))
+    if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.family in (socket.AF_INET, socket.AF_INET6):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, FIRST_BYTES_SECONDS)
+
+
+def raise_limit_of_files() -> None:
+    """Each connection is an open file, and the usual soft limit is 1024."""
+    with contextlib.suppress(ValueError, OSError):  # not every system takes it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
