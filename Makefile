@@ -4,7 +4,7 @@ BIN := .venv/bin
 export FLASK_SKIP_DOTENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-postgresql lint seed audit soak bench clean
+.PHONY: help run test test-postgresql test-deploy lint seed audit soak bench clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 14
@@ -16,11 +16,14 @@ run: .venv/installed  ## start the server for development, with sample data in a
 
 test: .venv/installed-tests  ## run the test suite
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup
-	@echo "Left out: PostgreSQL, which make test-postgresql tests."
+	@echo "Left out: PostgreSQL, which make test-postgresql tests, and nginx and the units: make test-deploy."
 
 test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATABASE_URL, or a throwaway server
 	$(BIN)/python -m tests.postgresql_server $(BIN)/pytest --numprocesses 2 --dist loadgroup -m 'not soak and not sqlite' \
 		tests/api tests/postgresql tests/server/test_races.py tests/server/test_crashes.py tests/server/test_story.py
+
+test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, systemd's commands, curl and openssl
+	$(BIN)/pytest -m deploy tests/deploy
 
 lint: .venv/installed-tests  ## check the style of the code
 	$(BIN)/ruff check

@@ -1,8 +1,13 @@
 """The commands of `flask --app wsgi`."""
 
+from collections.abc import Callable
+from functools import wraps
+
+import click
 from flask import Flask
 
 from mechtech.commands import accounts, data
+from mechtech.errors import Unavailable
 
 COMMANDS = (
     data.init_db,
@@ -17,4 +22,17 @@ COMMANDS = (
 
 def init_app(app: Flask) -> None:
     for command in COMMANDS:
-        app.cli.command()(command)
+        app.cli.command()(_in_one_line(command))
+
+
+def _in_one_line(command: Callable) -> Callable:
+    """The command, which says in one line that the database cannot be used."""
+
+    @wraps(command)
+    def run(**kwargs) -> None:
+        try:
+            command(**kwargs)
+        except Unavailable as error:
+            raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from None
+
+    return run
