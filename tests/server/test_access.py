@@ -9,6 +9,8 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, hire, make_admin, signup
+from tests.endpoints import ENDPOINTS
+from tests.gunicorn_server import ROOT
 from tests.tools import settings, sql
 
 CALLERS = ("nobody", "customer", "stranger", "guest", "other guest", "admin")
@@ -168,13 +170,21 @@ def world(tmp_path_factory):
 
 
 def test_every_endpoint_has_a_row(world):
-    """And every row an endpoint."""
+    """In the table above, in the list of the tests and in docs/api.md; and every row has an endpoint."""
     rules = {
         (method, re.sub("<.*?>", ":id", rule.rule))
         for rule in world.app.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     assert {(method, re.sub("{.*?}", ":id", path)) for method, path, *_ in TABLE} == rules
+    assert {(method, path) for method, path, _ in ENDPOINTS} == rules - {("GET", "/pages/:id")}
+
+
+def test_the_documents_table_names_every_endpoint_and_who_may_call_it():
+    lines = (ROOT / "docs" / "api.md").read_text().split("## Endpoints")[1].split("\n## ")[0].splitlines()
+    rows = [re.fullmatch(r"\| ([A-Z]+) (`/.*?`) \| ([a-z]+).* \| .* \|", line) for line in lines]
+    listed = {(row[1], path, row[3]) for row in rows if row for path in re.findall("`(.*?)`", row[2])}
+    assert listed == ENDPOINTS
 
 
 @pytest.mark.parametrize("method, path, body, expected", ROWS)
