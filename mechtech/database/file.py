@@ -3,12 +3,12 @@
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 from mechtech.database import migrate
@@ -19,6 +19,8 @@ BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 DOUBTFUL = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 RETRIES_AT_ONCE = 3  # most locks are held for some microseconds
 RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
+
+Result = TypeVar("Result")
 
 
 class Stamp(NamedTuple):
@@ -31,8 +33,6 @@ class Stamp(NamedTuple):
 
 class Connection(sqlite3.Connection):
     stamp: Stamp | None = None  # what it was opened on
-    version: int | None = None  # SQLite's count of what others committed, by which the answers are right
-    answers: dict
 
     def doubt(self, error: BaseException) -> None:
         """Have it opened anew after an error that may come from how, or when, it was opened: the cause may be gone."""
@@ -49,10 +49,10 @@ class DatabaseFile:
         self._migrations = migrations
         self._made = False
         self._connecting = Lock()
-        self._checked = set()  # inodes
+        self._inode: int | None = None  # of the file that this process works with
 
     def current(self, connection: Connection | None) -> Connection:
-        """The connection itself, or a new one if the file was replaced or written to since.
+        """The connection itself, or a new one if the file was written to since. Raises for a file that was replaced.
 
         SQLite goes on with a file that was replaced or overwritten beneath it, and what it acknowledges then is lost.
         Our own checkpoints write to the file too, rarely enough. The old connection is closed only when the new one
@@ -122,7 +122,7 @@ class DatabaseFile:
             )
             try:
                 opened = self._stamp()
-                if checked and (opened is None or opened.inode != checked.inode):  # and it has not looked into it yet
+                if opened is None or (checked and opened.inode != checked.inode):  # and it has not looked into it yet
                     raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} was replaced this moment")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
@@ -146,8 +146,10 @@ class DatabaseFile:
             if must_be_ours:
                 raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
             return stamp
-        if stamp.inode in self._checked:  # to close a file of our own would end SQLite's locks on all connections to it
+        if stamp.inode == self._inode:  # to open and close it here would end SQLite's locks on all connections to it
             return stamp
+        if self._inode is not None:
+            raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} was replaced: restart the service, or put it back")
         try:
             with open(self.path, "rb") as file:
                 header = file.read(64)
@@ -156,7 +158,7 @@ class DatabaseFile:
         version = int.from_bytes(header[60:64])  # user_version
         if header[:16] != b"SQLite format 3\0" or (must_be_ours and version == 0 and self._migrations):
             raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
-        self._checked.add(stamp.inode)
+        self._inode = stamp.inode
         return stamp
 
 
@@ -186,7 +188,7 @@ def failure(code: int, text: str) -> sqlite3.OperationalError:
     return error
 
 
-def patiently(deadline: float, execute, *args):
+def patiently(deadline: float, execute: Callable[..., Result], *args: object) -> Result:
     """Call execute until the database is not busy or the deadline is past."""
     for tries in count():
         try:

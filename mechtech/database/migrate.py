@@ -91,7 +91,7 @@ def _is_original(path: str) -> bool:
 
 
 def copy_aside(path: str, found: int) -> None:
-    """Copy the file, as it was at version `found`, beside itself. Nobody else may read the copy."""
+    """Copy the file, as it was at version `found`, beside itself. Only its owner may read the copy."""
     copy = f"{path}.version-{found}"
     os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:

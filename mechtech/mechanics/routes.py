@@ -4,7 +4,7 @@ from flask import Blueprint, current_app
 
 from mechtech.bookings import rules
 from mechtech.errors import NotFound
-from mechtech.mechanics import repository
+from mechtech.mechanics import repository, search
 from mechtech.mechanics.schemas import AdminMechanicQuery, Mechanic, MechanicQuery, MechanicUpdate
 from mechtech.web.authentication import Caller, admin, visitor
 from mechtech.web.body import asks, takes
@@ -20,9 +20,9 @@ def list_matching(query: dict, caller: Caller) -> dict:
     verified = {"1": 1, "0": 0, "all": None}[query.get("verified", "1")]
     match = query["specialization"], capacity, verified, query["limit"]
     if query["latitude"] is None:
-        found, total = repository.list_best(*match)
+        found, total = search.list_best(*match)
     else:
-        found, total = repository.list_near(query["latitude"], query["longitude"], query["radius"], *match)
+        found, total = search.list_near(query["latitude"], query["longitude"], query["radius"], *match)
     return {"total": total, "mechanics": found}
 
 

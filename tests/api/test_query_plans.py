@@ -179,6 +179,7 @@ def modules():
         "bookings.repository",
         "contact.repository",
         "mechanics.repository",
+        "mechanics.search",
     )
     return [importlib.import_module(f"mechtech.{name}") for name in (*names, "database.page", "web.idempotency")]
 

@@ -327,3 +327,22 @@ def test_a_full_disk_is_503_and_well_again_by_itself(tmp_path):
         assert 503 in answers
         (folder / "filler").unlink()
         check_well(server, "full")
+
+
+def test_a_database_that_replaces_the_running_one_is_refused_until_a_restart(server):
+    """What was acknowledged would else be lost in silence: it is in the file that was there before."""
+    path = Path(server.environ["DB_PATH"])
+    assert booked(server, "before the backup") == 201
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(path.with_suffix(".new"))) as backup:
+        source.backup(backup)
+    kept = set(server.acknowledged)
+    assert booked(server, "after the backup") == 201
+    path.with_suffix(".new").rename(path)
+    assert at_once(CLIENTS, lambda number: booked(server, f"replaced {number}")) == [503] * CLIENTS
+    assert "was replaced: restart the service" in server.log.read_text()
+    server.stop()
+    for beside in ("-wal", "-shm"):  # of the file that was there before
+        Path(f"{path}{beside}").unlink(missing_ok=True)
+    server.start()
+    server.acknowledged = kept
+    check_well(server, "restarted")

@@ -80,7 +80,7 @@ def _reading_mode(file: str) -> str:
     """The mode of SQLite's URI that reads the file and writes nothing, neither to it nor beside it.
 
     A file in WAL mode gets files of SQLite's beside it even from a reader, unless it is said to be immutable. It is
-    whenever it has no write-ahead log: then nobody has it open.
+    whenever it has no write-ahead log: then no process has it open.
     """
     with suppress(OSError), open(file, "rb") as opened:
         if opened.read(20)[18:19] == b"\x02" and not Path(f"{file}-wal").exists():

@@ -62,7 +62,7 @@ COPY = {
             {_text("specializations")}, verified IS 1, {CREATED}, {UPDATED}
         FROM {{source}}
         """,
-    # An unknown status becomes 'pending': nobody is told that something happened, and somebody looks at it.
+    # An unknown status becomes 'pending': the garage looks at those, and no customer is told anything.
     "bookings": f"""
         INSERT INTO main.bookings (
             id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
