@@ -15,7 +15,7 @@ run: .venv/installed  ## start the server for development, with sample data in a
 	@exec $(BIN)/gunicorn --reload wsgi:app
 
 test: .venv/installed-tests  ## run the test suite
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 3 --dist loadgroup
 	@echo "Left out: PostgreSQL, which make test-postgresql tests, and nginx and the units: make test-deploy."
 
 test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATABASE_URL, or a throwaway server

@@ -171,9 +171,9 @@ def test_the_limit_of_requests_is_the_environments(env, limit):
 # The start
 
 
-@pytest.mark.parametrize("name, text", pairs({name: texts[:1] for name, texts in WRONG.items()}))
-def test_a_wrong_setting_stops_gunicorn_with_one_line_that_names_it(environ, tmp_path, name, text):
-    assert name in line_of_a_refused_start({**environ, name: text}, tmp_path)
+@pytest.mark.parametrize("name", ["MECHTECH_ENV", "PORT", "DB_PATH", "JWT_SECRET", "CORS_ORIGINS", "MAIL_URL"])
+def test_a_wrong_setting_stops_gunicorn_with_one_line_that_names_it(environ, tmp_path, name):
+    assert name in line_of_a_refused_start({**environ, name: WRONG[name][0]}, tmp_path)
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 31], ids=len)

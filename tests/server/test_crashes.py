@@ -120,7 +120,7 @@ def check_acknowledged(path, writers):
 
 
 def test_sigkill_of_all_processes_loses_nothing_that_was_acknowledged(tmp_path):
-    counts = crash(tmp_path, rounds=4)
+    counts = crash(tmp_path, rounds=3)
     assert counts["bookings"] > 20
     assert counts["repeated"] > 0
 

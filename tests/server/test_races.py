@@ -197,8 +197,8 @@ def make_and_use(folder, barrier, rounds, failed):
 
 @pytest.mark.sqlite
 def test_processes_that_need_a_new_file_at_once_all_get_it(tmp_path):
-    """Sixty times, without the time that a server takes to start."""
-    rounds, workers, context = 60, 4, multiprocessing.get_context("spawn")
+    """Twenty times, without the time that a server takes to start."""
+    rounds, workers, context = 20, 4, multiprocessing.get_context("spawn")
     barrier, failed = context.Barrier(workers), context.Queue()
     arguments = (str(tmp_path), barrier, rounds, failed)
     processes = [context.Process(target=make_and_use, args=arguments) for _ in range(workers)]
