@@ -4,10 +4,10 @@ BIN := .venv/bin
 export FLASK_SKIP_DOTENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-postgresql test-deploy lint seed audit soak bench clean
+.PHONY: help run test test-postgresql test-deploy test-browser lint seed audit soak bench clean
 
 help:  ## list these commands
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
 
 run: .venv/installed  ## start the server for development, with sample data in a new database
 	@$(BIN)/flask --app wsgi seed --if-new
@@ -16,7 +16,7 @@ run: .venv/installed  ## start the server for development, with sample data in a
 
 test: .venv/installed-tests  ## run the test suite
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup
-	@echo "Left out: PostgreSQL, which make test-postgresql tests, and nginx and the units: make test-deploy."
+	@echo "Left out: test-postgresql, test-deploy (nginx and the units) and test-browser (the pages)."
 
 test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATABASE_URL, or a throwaway server
 	$(BIN)/python -m tests.postgresql_server $(BIN)/pytest --numprocesses 2 --dist loadgroup -m 'not soak and not sqlite' \
@@ -24,6 +24,9 @@ test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATAB
 
 test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, systemd's commands, curl and openssl
 	$(BIN)/pytest -m deploy tests/deploy
+
+test-browser: .venv/installed-tests .axe/node_modules  ## run the tests of the pages in Chromium, which must be there
+	$(BIN)/pytest -m browser tests/browser
 
 lint: .venv/installed-tests  ## check the style of the code
 	$(BIN)/ruff check
@@ -43,7 +46,7 @@ bench: .venv/installed-tests  ## measure the server against its floors
 	$(BIN)/python tests/bench/run.py
 
 clean:  ## remove the environment and what was built; databases stay
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .axe .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/made:
@@ -58,3 +61,6 @@ clean:  ## remove the environment and what was built; databases stay
 .venv/installed-tests: .venv/installed tests/requirements.txt
 	$(BIN)/pip install --quiet --requirement tests/requirements.txt
 	@touch $@
+
+.axe/node_modules:  # what checks the accessibility of a page
+	npm install --silent --no-save --prefix .axe axe-core@4.14.1

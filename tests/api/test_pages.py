@@ -65,3 +65,10 @@ def test_others_get_the_index_at_the_root(lasting, accept):
     answer = lasting.get("/", headers={"Accept": accept} if accept else None)
     assert answer.json["name"] == "MechTECH"
     assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("header", ["bytes=0-9", "bytes=999999-", "nonsense"])
+def test_a_file_is_sent_whole_whatever_range_is_asked_for(lasting, header):
+    for path in ("/admin", "/pages/style.css"):
+        answer = lasting.get(path, headers={"Range": header})
+        assert (answer.status_code, answer.data) == (200, lasting.get(path).data)

@@ -43,7 +43,7 @@ function content(one) {
     facts([
       ["Name", one.name], ["Phone", one.phone], ["E-mail", one.email], ["Service", one.service_type],
       ["Vehicle", `${one.vehicle_type} · ${one.vehicle_brand} ${one.vehicle_model}`],
-      ["Place", one.location], ["Map", map(one)], ["What happened", one.description],
+      ["Place", one.location], ["Map", map(one) || null], ["What happened", one.description],
       ["Cost", one.cost?.toFixed(2)], ["Service date", one.service && when(one.service.service_date)],
       ["Your review", one.service?.rating && `${"★".repeat(one.service.rating)} ${one.service.review ?? ""}`],
     ]),

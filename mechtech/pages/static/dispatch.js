@@ -1,8 +1,7 @@
 // The dispatch page: signing in, which view is shown, and the refresh of what waits.
-
 import { call, forgetKey, query, Refusal, retryKey, session } from "./api.js";
 import { showAll, row } from "./all.js";
-import { $, el, field, form, place, say } from "./dom.js";
+import { $, action, el, field, form, place, say } from "./dom.js";
 import { showMechanics } from "./mechanics.js";
 import { showMessages } from "./messages.js";
 import { openBooking } from "./opened.js";
@@ -18,8 +17,8 @@ session.signIn = (refusal) => (asking ??= askToSignIn(refusal).finally(() => (as
 /** Over the page, which keeps all that was typed. */
 function askToSignIn(refusal) {
   const dialog = $("sign-in");
-  const why = session.token ? `${refusal.message} All that you typed is kept.` : "For those who run the garage.";
-  $("sign-in-why").textContent = why;
+  const kept = session.token && `${refusal.message} All that you typed is kept.`;
+  $("sign-in-why").textContent = kept || "For those who run the garage.";
   return new Promise((resolve) => {
     const fields = [
       field("email", "E-mail", { type: "email", autocomplete: "username", prefix: "sign-in-", value: askToSignIn.email }),
@@ -27,9 +26,8 @@ function askToSignIn(refusal) {
     ];
     const asked = form(fields, "Sign in", async ({ email, password }) => {
       const { token, user } = await call("POST", "auth/login", { email, password });
-      if (user.role !== "admin") {
-        throw new Refusal(403, { message: "", fields: { email: "This account is not an admin's." } });
-      }
+      const fields = { email: "This account is not an admin's." };
+      if (user.role !== "admin") throw new Refusal(403, { message: "", fields });
       askToSignIn.email = email;
       session.keep(token);
       dialog.close();
@@ -42,7 +40,7 @@ function askToSignIn(refusal) {
   });
 }
 $("sign-in").addEventListener("cancel", (event) => event.preventDefault());
-$("sign-in").addEventListener("close", () => asking && !session.token && $("sign-in").showModal());
+$("sign-in").addEventListener("close", () => asking && $("sign-in").showModal());
 
 $("sign-out").addEventListener("click", async () => {
   await call("POST", "auth/logout").catch(() => {});
@@ -58,8 +56,8 @@ export async function refresh() {
     known ??= new Set(bookings.map(({ id }) => id));
     const unseen = bookings.filter(({ id }) => !known.has(id));
     const focused = document.activeElement?.id;
-    const opened = location.hash.slice(1);
-    $("waiting-rows").replaceChildren(...bookings.map((one) => row(one, { unseen: !known.has(one.id), opened, waits: true })));
+    const time = new Date().toLocaleTimeString(undefined, { hour12: false });
+    $("waiting-rows").replaceChildren(...bookings.map((one) => row(one, { unseen: !known.has(one.id), waits: true })));
     if (!total) $("waiting-rows").append(el("li", { className: "none" }, "Nobody waits."));
     if (focused) $(focused)?.focus({ preventScroll: true });
     $("count").textContent = total;
@@ -67,7 +65,7 @@ export async function refresh() {
     document.title = `${total ? `(${total}) ` : ""}Dispatch – MechTECH`;
     const news = unseen.length ? `${unseen.length} new ${unseen.length === 1 ? "booking" : "bookings"}` : "";
     if ($("news").textContent !== news) $("news").textContent = news;
-    say($("refreshed"), `Oldest first. As of ${new Date().toLocaleTimeString(undefined, { hour12: false })}, every ${SECONDS} s.`);
+    say($("refreshed"), `Oldest first. As of ${time}, every ${SECONDS} s.`);
   } catch (refusal) {
     say($("refreshed"), `Not refreshed: ${refusal.message}`, true);
   }
@@ -100,44 +98,35 @@ async function show() {
   document.querySelectorAll("[data-view]").forEach((section) => (section.hidden = section.dataset.view !== view));
   mark("nav a", `#${view}`);
   window.scrollTo(0, 0);
-  await { all: showAll, messages: showMessages, mechanics: showMechanics }[view]?.();
+  say($("trouble"), "");
+  const load = { all: showAll, messages: showMessages, mechanics: showMechanics }[view];
+  await load?.().catch((refusal) => say($("trouble"), refusal.message, true));
 }
 
-const make = form(
-  [
-    field("name", "Name", { prefix: "new-" }),
-    field("phone", "Phone", { prefix: "new-", type: "tel" }),
-    field("email", "E-mail", { prefix: "new-", type: "email" }),
-    field("service_type", "Service", { prefix: "new-", hint: "For example Towing, Flat Tire, Battery Service." }),
-    field("vehicleType", "Vehicle", { prefix: "new-", hint: "Car, motorcycle, truck …" }),
-    field("brand", "Brand", { prefix: "new-" }),
-    field("model", "Model", { prefix: "new-" }),
-    field("location", "Place", { prefix: "new-" }),
-    place("new-"),
-    field("description", "What happened", { prefix: "new-", type: "textarea", rows: 4 }),
-  ],
-  "Enter the booking",
-  async (typed, node) => {
-    const made = await call("POST", "booking", typed, retryKey(typed));
-    forgetKey();
-    const link = `${location.origin}/booking#token=${made.bookingToken}`;
-    const text = field("link", `Link for the customer of ${made.id}`, { value: link, readOnly: true });
-    const copy = async ({ target }) => {
-      text.querySelector("input").select();
-      await navigator.clipboard?.writeText(link);
-      target.textContent = "Copied";
-    };
-    const press = el("div", { className: "press" });
-    press.append(el("button", { type: "button", click: copy }, "Copy the link"), el("a", { href: `#${made.id}` }, `Open ${made.id}`));
-    $("made").replaceChildren(el("div", { className: "card" }, text, press));
-    node.reset();
-    refresh();
-    return `${made.id} is entered.`;
-  },
-  { className: "wide" },
-);
-$("new-form").append(make);
-
+async function enter(typed, node) {
+  const made = await call("POST", "booking", typed, retryKey(typed));
+  forgetKey();
+  const link = `${location.origin}/booking#token=${made.bookingToken}`;
+  const text = field("link", `Link for the customer of ${made.id}`, { value: link, readOnly: true });
+  const copy = async (button) => {
+    text.querySelector("input").select();
+    await navigator.clipboard?.writeText(link);
+    button.textContent = "Copied";
+  };
+  const press = [action("Copy the link", copy), el("a", { href: `#${made.id}` }, `Open ${made.id}`)];
+  $("made").replaceChildren(el("div", { className: "card" }, text, el("div", { className: "press" }, press)));
+  node.reset();
+  refresh();
+  return `${made.id} is entered.`;
+}
+const input = (name, label, properties) => field(name, label, { prefix: "new-", ...properties });
+const fields = [
+  input("name", "Name"), input("phone", "Phone", { type: "tel" }), input("email", "E-mail", { type: "email" }),
+  input("service_type", "Service", { hint: "For example Towing, Flat Tire, Battery Service." }),
+  input("vehicleType", "Vehicle", { hint: "Car, motorcycle, truck …" }), input("brand", "Brand"), input("model", "Model"),
+  input("location", "Place"), place("new-"), input("description", "What happened", { type: "textarea", rows: 4 }),
+];
+$("new-form").append(form(fields, "Enter the booking", enter, "wide"));
 window.addEventListener("hashchange", show);
 mark("nav a", "#waiting");
 await refresh();

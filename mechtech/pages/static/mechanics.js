@@ -1,63 +1,51 @@
 // Mechanics: add, change, verify.
-
 import { call } from "./api.js";
-import { $, changed, el, field, form, phone, place } from "./dom.js";
-
-let loaded = false;
+import { $, action, changed, dotted, el, field, form, phone, place } from "./dom.js";
 
 /** What is typed into the form stays; the list is read anew. */
 export async function showMechanics() {
-  if (!loaded) showForm();
-  loaded = true;
+  if (!$("mechanic-form").firstChild) showForm();
   const { mechanics } = await call("GET", "mechanics?verified=all&limit=200");
   mechanics.sort((a, b) => a.verified - b.verified || a.name.localeCompare(b.name));
   $("mechanics-rows").replaceChildren(...mechanics.map(row));
 }
 
 function row(one) {
-  const says = el("span", { role: "status", className: "says" });
-  const verify = async ({ target }) => {
-    target.disabled = true;
-    try {
-      await call("PUT", `mechanics/${one.id}`, { verified: !one.verified });
-      await showMechanics();
-    } catch (refusal) {
-      says.textContent = refusal.message;
-      target.disabled = false;
-    }
+  const verify = async () => {
+    await call("PUT", `mechanics/${one.id}`, { verified: !one.verified });
+    await showMechanics();
   };
+  const word = one.verified ? "Unverify" : "Verify";
   const edit = () => showForm(one).querySelector("input").focus();
-  const button = (text, click, kind = "") => el("button", { type: "button", className: kind, "aria-label": `${text} ${one.name}`, click }, text);
-  const facts = [one.specializations, `${one.experience_years} years`, one.review_count && `★ ${one.rating} (${one.review_count})`];
-  const mark = el("span", { className: `status ${one.verified ? "completed" : "pending"}` }, one.verified ? "verified" : "unverified");
-  return el("li", {},
-    el("span", { className: "who" }, el("span", {}, el("strong", {}, one.name), " ", mark), el("span", {}, phone(one.phone)),
-      el("span", { className: "note" }, facts.filter(Boolean).join(" · "))),
-    el("span", { className: "press" }, button("Change", edit), one.verified ? button("Unverify", verify) : button("Verify", verify, "primary"), says));
+  const rating = one.review_count && `★ ${one.rating} (${one.review_count})`;
+  const mark = el("span", { className: `status ${one.verified ? "" : "pending"}` }, one.verified ? "verified" : "unverified");
+  const who = el("span", { className: "who" }, el("span", {}, el("strong", {}, one.name), " ", mark),
+    el("span", {}, phone(one.phone)),
+    el("span", { className: "note" }, dotted(one.specializations, `${one.experience_years} years`, rating)));
+  return el("li", {}, who, el("span", { className: "press" },
+    action("Change", edit, { "aria-label": `Change ${one.name}` }),
+    action(word, verify, { "aria-label": `${word} ${one.name}`, className: one.verified ? "" : "primary" }),
+    el("span", { role: "status", className: "says" })));
 }
 
 function showForm(one = null) {
-  const prefix = "mechanic-";
-  const value = one ?? {};
+  const given = (name) => ({ prefix: "mechanic-", value: one?.[name] });
   const fields = [
-    field("name", "Name", { prefix, value: value.name }),
-    field("phone", "Phone", { prefix, type: "tel", value: value.phone }),
-    field("email", "E-mail", { prefix, type: "email", value: value.email }),
-    field("experience_years", "Years of experience", { prefix, inputMode: "numeric", value: value.experience_years }),
-    field("specializations", "Specializations", { prefix, value: value.specializations, hint: "For example Engine Repair, Towing." }),
-    place(prefix, value),
+    field("name", "Name", given("name")), field("phone", "Phone", { type: "tel", ...given("phone") }),
+    field("email", "E-mail", { type: "email", ...given("email") }),
+    field("experience_years", "Years of experience", { inputMode: "numeric", ...given("experience_years") }),
+    field("specializations", "Specializations", { hint: "For example Engine Repair, Towing.", ...given("specializations") }),
+    place("mechanic-", one ?? {}),
   ];
   const save = async (typed) => {
     const changes = one ? changed(typed, one) : typed;
     if (!Object.keys(changes).length) return "Nothing is changed.";
-    const { message } = await (one ? call("PUT", `mechanics/${one.id}`, changes) : call("POST", "mechanics", changes));
-    showForm().querySelector(".says").textContent = message;
-    $("mechanic-form").firstChild.open = false;
+    await call(one ? "PUT" : "POST", one ? `mechanics/${one.id}` : "mechanics", changes);
+    showForm().open = false;
     await showMechanics();
   };
-  const node = form(fields, one ? "Save" : "Add", save, { className: "wide" });
-  const close = el("button", { type: "button", click: () => showForm() }, "Leave it as it was");
-  if (one) node.querySelector(".press").append(close);
+  const node = form(fields, one ? "Save" : "Add", save, "wide");
+  if (one) node.querySelector(".press").append(action("Leave it as it was", () => showForm()));
   const box = el("details", { open: Boolean(one) }, el("summary", {}, one ? `Change ${one.name}` : "Add a mechanic"), node);
   $("mechanic-form").replaceChildren(box);
   return box;

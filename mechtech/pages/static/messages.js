@@ -1,8 +1,7 @@
 // Messages of the site's contact form.
-
 import { pager } from "./all.js";
 import { call, query } from "./api.js";
-import { $, el, field, mail, when } from "./dom.js";
+import { $, action, el, field, mail, when } from "./dom.js";
 
 let load = null;
 
@@ -14,8 +13,8 @@ export function showMessages() {
     load = pager($("messages-pages"), async (cursor) => {
       const status = choice.querySelector("select").value;
       const { messages, nextCursor } = await call("GET", `contact${query({ status, limit: 25, cursor })}`);
-      $("messages-rows").replaceChildren(...messages.map(message));
-      if (!messages.length) $("messages-rows").append(el("p", { className: "none" }, "No messages."));
+      const none = el("p", { className: "none" }, "No messages.");
+      $("messages-rows").replaceChildren(...(messages.length ? messages.map(message) : [none]));
       return nextCursor;
     });
     choice.addEventListener("change", load);
@@ -24,26 +23,20 @@ export function showMessages() {
 }
 
 function message(one) {
-  const says = el("span", { role: "status", className: "says" });
-  const act = (method, path, after) => async (event) => {
-    event.target.disabled = true;
-    try {
-      await call(method, `contact/${one.id}${path}`);
-      after(event.target);
-    } catch (refusal) {
-      says.textContent = refusal.message;
-      event.target.disabled = false;
-    }
+  const mark = one.status === "unread" && el("b", { className: "unseen" }, "Unread");
+  const read = async (button) => {
+    await call("PUT", `contact/${one.id}/read`);
+    mark.remove();
+    button.remove();
   };
-  const mark = el("b", { className: "unseen" }, "Unread");
-  const read = el("button", { type: "button", click: act("PUT", "/read", (button) => (mark.remove(), button.remove())) }, "Mark as read");
-  const drop = act("DELETE", "", () => box.remove());
-  const ask = (event) => confirm(`Delete the message of ${one.fullName}?`) && drop(event);
-  const unread = one.status === "unread";
-  const box = el("article", { className: "card" },
-    el("h2", {}, one.fullName, " ", unread && mark),
-    el("p", { className: "note" }, mail(one.email), ` · ${when(one.created_at)}`),
-    el("p", { className: "text" }, one.message),
-    el("div", { className: "press" }, unread && read, el("button", { type: "button", className: "danger", click: ask }, "Delete"), says));
+  const drop = async () => {
+    await call("DELETE", `contact/${one.id}`);
+    box.remove();
+  };
+  const question = `Delete the message of ${one.fullName}?`;
+  const buttons = [mark && action("Mark as read", read), action("Delete", drop, { className: "danger", question })];
+  const box = el("article", { className: "card" }, el("h2", {}, one.fullName, " ", mark),
+    el("p", { className: "note" }, mail(one.email), ` · ${when(one.created_at)}`), el("p", { className: "text" }, one.message),
+    el("div", { className: "press" }, buttons, el("span", { role: "status", className: "says" })));
   return box;
 }

@@ -1,12 +1,10 @@
 // A booking opened: everything of it, and what can be done next.
-
-import { call, query, Refusal } from "./api.js";
-import { $, changed, el, facts, field, form, history, mail, map, phone, place, say, status, when } from "./dom.js";
+import { call, query } from "./api.js";
+import { $, action, changed, dotted, el, facts, field, form, history, mail, map, phone, place, say, status, when } from "./dom.js";
 
 const NEAREST = 5; // mechanics shown
 const WITH_SLOTS = 3; // of those, how many are asked for their free slots: each is a call
 const RADIUS = 100; // km
-
 let shown = 0; // the number of the booking that stands there, or is on its way
 
 /** Load it and show it. done: called after each change. */
@@ -14,126 +12,113 @@ export async function openBooking(number, done, sentence = "", wrong = false) {
   shown = number;
   const section = $("opened");
   if (section.dataset.number !== String(number)) section.replaceChildren(el("p", { className: "note" }, "One moment …"));
+  let content;
   try {
-    const { booking } = await call("GET", `booking/${number}`);
-    if (shown !== number) return;
-    keepTyped(section, String(number), () => section.replaceChildren(...content(booking, done)));
-    say($("opened-says"), sentence, wrong);
-    if (!sentence) {
-      section.focus({ preventScroll: true });
-      window.scrollTo(0, 0);
-    }
+    content = parts((await call("GET", `booking/${number}`)).booking, done);
   } catch (refusal) {
-    if (shown !== number) return;
-    section.replaceChildren(back(), el("p", { className: "says wrong", role: "alert" }, refusal.message));
+    content = [back(), el("p", { className: "wrong", role: "alert" }, refusal.message)];
   }
+  if (shown !== number) return;
+  keepTyped(section, String(number), () => section.replaceChildren(...content));
+  if ($("opened-says")) say($("opened-says"), sentence, wrong);
+  if (sentence) return;
+  section.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 /** What was typed into the same booking's forms survives its being shown anew. */
 function keepTyped(section, number, render) {
-  const typed = new Map();
-  if (section.dataset.number === number) {
-    section.querySelectorAll("input, textarea").forEach((input) => {
-      if (input.value !== input.defaultValue) typed.set(input.id, input.value);
-    });
-  }
+  const inputs = section.dataset.number === number ? [...section.querySelectorAll("input, textarea")] : [];
+  const typed = inputs.filter((input) => input.value !== input.defaultValue && input.closest("form").dataset.saved !== "yes");
   section.dataset.number = number;
   render();
-  for (const [id, value] of typed) if ($(id)) $(id).value = value;
-  section.querySelectorAll("details").forEach((one) => (one.open ||= [...typed.keys()].some((id) => one.querySelector(`#${id}`))));
+  for (const { id, value } of typed.filter(({ id }) => $(id))) {
+    $(id).value = value;
+    if ($(id).closest("details")) $(id).closest("details").open = true;
+  }
 }
 
-const back = () => el("button", { type: "button", className: "back quiet", click: () => window.history.back() }, "← Back");
+const back = () => action("← Back", () => window.history.back(), { className: "back quiet" });
 
-function content(one, done) {
-  const final = ["completed", "cancelled"].includes(one.status);
+function parts(one, done) {
   const { service } = one;
-  const review = service?.rating && [`${"★".repeat(service.rating)}${"☆".repeat(5 - service.rating)} `, service.review];
-  const press = (text, changes, kind = "primary", question) =>
-    el("button", { type: "button", className: kind, click: (event) => (!question || confirm(question)) && change(event.target, changes) }, text);
-
-  async function save(changes) {
+  const final = ["completed", "cancelled"].includes(one.status);
+  const save = async (changes, node) => {
     const { message } = await call("PUT", `booking/${one.id}`, changes);
+    if (node) node.dataset.saved = "yes";
     await openBooking(one.id, done, message);
     done();
-  }
-
-  async function change(button, changes) {
-    button.disabled = true;
-    try {
-      await save(changes);
-    } catch (refusal) {
-      const fields = Object.values(refusal.fields).join(" ");
-      const text = [refusal.message, fields, refusal.status === 409 && "This is how it stands now."].filter(Boolean).join(" ");
-      if (refusal.status === 409) await openBooking(one.id, done, text, true);
-      else say($("opened-says"), text, true);
-      done();
-    } finally {
-      button.disabled = false;
-    }
-  }
-
-  const steps = el("div", { className: "press" });
-  if (one.status === "confirmed") steps.append(press("Start the service", { status: "in-progress" }));
-  if (!final) steps.append(press("Cancel the booking", { status: "cancelled" }, "danger", `Cancel ${one.reference} of ${one.name}?`));
-  if (one.user_id == null) steps.append(linkAgain(one));
-
-  const parts = [
+  };
+  const refused = async (refusal, sentence) => {
+    if (refusal.status !== 409) return say($("opened-says"), sentence, true);
+    await openBooking(one.id, done, `${sentence} This is how it stands now.`, true);
+    done();
+  };
+  const press = (text, changes, className = "", question) => action(text, () => save(changes), { className, question, refused });
+  const link = async () => {
+    const { message } = await call("POST", `booking/${one.id}/link`, { email: one.email });
+    say($("opened-says"), message);
+  };
+  const review = service?.rating && dotted("★".repeat(service.rating) + "☆".repeat(5 - service.rating), service.review);
+  return [
     back(),
     el("h2", {}, `${one.reference} `, status(one.status)),
     el("p", { id: "opened-says", role: "alert", className: "says" }),
     facts([
-      ["Name", one.name], ["Phone", phone(one.phone)], ["E-mail", mail(one.email)],
-      ["Service", one.service_type], ["Vehicle", `${one.vehicle_type} · ${one.vehicle_brand} ${one.vehicle_model}`],
-      ["Place", one.location], ["Map", map(one)], ["What happened", one.description],
+      ["Name", one.name], ["Phone", phone(one.phone)], ["E-mail", mail(one.email)], ["Service", one.service_type],
+      ["Vehicle", dotted(one.vehicle_type, `${one.vehicle_brand} ${one.vehicle_model}`)],
+      ["Place", one.location], ["Map", map(one) || null], ["What happened", one.description],
       ["Mechanic", one.mechanic && el("span", {}, `${one.mechanic.name} · `, phone(one.mechanic.phone))],
-      ["Cost", one.cost?.toFixed(2)], ["Service date", service && when(service.service_date)],
-      ["Review", review && el("span", {}, ...review)],
+      ["Cost", one.cost?.toFixed(2)], ["Service date", service && when(service.service_date)], ["Review", review],
       ["Account", one.user_id == null ? "guest" : `number ${one.user_id}`], ["Booked", when(one.created_at)],
     ]),
-  ];
-  if (one.status === "pending") parts.push(mechanics(one, press, "Confirm with"));
-  if (one.status === "in-progress" || one.status === "completed") parts.push(costForm(one, save));
-  parts.push(steps);
-  if (["confirmed", "in-progress"].includes(one.status)) {
-    const box = el("details", {}, el("summary", {}, one.mechanic ? "Give it to another mechanic" : "Give it to a mechanic"));
-    box.addEventListener("toggle", () => box.children.length === 1 && box.append(mechanics(one, press, "Give to")), { once: true });
-    parts.push(box);
-  }
-  if (!final) parts.push(corrections(one, save));
-  parts.push(el("h3", {}, "History"), history(one.history));
-  return parts;
+    one.status === "pending" && mechanics(one, press),
+    ["in-progress", "completed"].includes(one.status) && costForm(one, save),
+    el("div", { className: "press" },
+      one.status === "confirmed" && press("Start the service", { status: "in-progress" }, "primary"),
+      !final && press("Cancel the booking", { status: "cancelled" }, "danger", `Cancel ${one.reference} of ${one.name}?`),
+      one.user_id == null && action("Mail the guest their link", link)),
+    ["confirmed", "in-progress"].includes(one.status) && another(one, press),
+    !final && corrections(one, save),
+    el("h3", {}, "History"), history(one.history),
+  ].filter(Boolean);
 }
 
-/** The nearest with a free slot; without a place, or with nobody near it, the best rated ones. */
-function mechanics(one, press, verb) {
-  const confirms = one.status === "pending";
-  const list = el("ul", { className: "rows nearest" });
+function another(one, press) {
+  const box = el("details", {}, el("summary", {}, one.mechanic ? "Give it to another mechanic" : "Give it to a mechanic"));
+  box.addEventListener("toggle", () => box.append(mechanics(one, press)), { once: true });
+  return box;
+}
+
+/** The nearest with a free slot; without a place, or with none near it, the best rated ones. */
+function mechanics(one, press) {
+  const pending = one.status === "pending";
+  const changes = (mechanicId) => ({ ...(pending && { status: "confirmed" }), mechanicId });
   const title = el("h3", {}, "Nearest free mechanics");
-  const step = (mechanicId) => ({ ...(confirms && { status: "confirmed" }), mechanicId });
-  const without = confirms && press("Confirm without a mechanic", step(null), "");
+  const list = el("ul", { className: "rows nearest" });
+  const ask = async (names) => (await call("GET", `mechanics${query({ available: "true", limit: NEAREST, ...names })}`)).mechanics;
   const load = async () => {
-    const ask = async (parameters) =>
-      (await call("GET", `mechanics${query({ available: "true", limit: NEAREST, ...parameters })}`)).mechanics;
-    let found = one.latitude == null ? [] : await ask({ latitude: one.latitude, longitude: one.longitude, radius: RADIUS });
+    const { latitude, longitude } = one;
+    let found = latitude == null ? [] : await ask({ latitude, longitude, radius: RADIUS });
     if (!found.length) {
-      title.textContent = one.latitude == null ? "Free mechanics (no place on the map is known)" : `Free mechanics (none within ${RADIUS} km)`;
+      title.append(latitude == null ? " (no place on the map is known)" : ` (none within ${RADIUS} km: the best rated)`);
       found = await ask({});
     }
     found = found.filter(({ id }) => id !== one.mechanic?.id);
-    if (!found.length) list.append(el("li", { className: "none" }, "No mechanic has a free slot."));
+    if (!found.length) list.append(el("li", { className: "none" }, "No other mechanic has a free slot."));
     found.forEach((mechanic, index) => {
       const slots = el("span", {});
-      const facts = [mechanic.distance_km != null && `${mechanic.distance_km} km`, mechanic.review_count && `★ ${mechanic.rating}`];
-      const near = el("span", {}, facts.filter(Boolean).join(" · "), slots);
+      const far = mechanic.distance_km != null && `${mechanic.distance_km} km`;
+      const near = el("span", {}, dotted(far, mechanic.review_count && `★ ${mechanic.rating}`), slots);
       const can = el("span", { className: "note" }, mechanic.specializations);
       const who = el("span", { className: "who" }, el("strong", {}, mechanic.name), near, can);
-      list.append(el("li", {}, who, press(`${verb} ${mechanic.name}`, step(mechanic.id), index || !confirms ? "" : "primary")));
+      const text = `${pending ? "Confirm with" : "Give to"} ${mechanic.name}`;
+      list.append(el("li", {}, who, press(text, changes(mechanic.id), pending && !index ? "primary" : "")));
       if (index < WITH_SLOTS) showSlots(mechanic.id, slots);
     });
   };
   load().catch((refusal) => list.append(el("li", { className: "wrong" }, refusal.message)));
-  return el("div", { className: "card" }, title, list, without);
+  return el("div", { className: "card" }, title, list, pending && press("Confirm without a mechanic", changes(null)));
 }
 
 async function showSlots(id, node) {
@@ -143,36 +128,25 @@ async function showSlots(id, node) {
 
 function costForm(one, save) {
   const completed = one.status === "completed";
-  const fields = [
+  const fields = el("div", { className: "pair" },
     field("cost", "Cost", { prefix: "opened-", inputMode: "decimal", value: one.cost }),
-    field("serviceDate", "Service date", { prefix: "opened-", type: "date", hint: completed ? "" : "Today, if empty." }),
-  ];
-  const send = (typed) => save({ ...(!completed && { status: "completed" }), cost: typed.cost, ...(typed.serviceDate && { serviceDate: typed.serviceDate }) });
-  const node = form([el("div", { className: "pair" }, ...fields)], completed ? "Correct it" : "Complete", send);
-  return el("div", { className: "card" }, el("h3", {}, completed ? "Cost and date" : "Complete the service"), node);
+    field("serviceDate", "Service date", { prefix: "opened-", type: "date", hint: completed ? "" : "Today, if empty." }));
+  const send = ({ cost, serviceDate }, node) =>
+    save({ ...(!completed && { status: "completed" }), cost, ...(serviceDate && { serviceDate }) }, node);
+  const title = completed ? "Cost and date" : "Complete the service";
+  return el("div", { className: "card" }, el("h3", {}, title), form([fields], completed ? "Correct it" : "Complete", send));
 }
 
 function corrections(one, save) {
-  const prefix = "correct-";
+  const given = (name) => ({ prefix: "correct-", value: one[name] });
   const fields = [
-    field("phone", "Phone", { prefix, type: "tel", value: one.phone }),
-    field("location", "Place", { prefix, value: one.location }),
-    place(prefix, one),
-    field("description", "What happened", { prefix, type: "textarea", rows: 4, value: one.description }),
+    field("phone", "Phone", { type: "tel", ...given("phone") }), field("location", "Place", given("location")),
+    place("correct-", one), field("description", "What happened", { type: "textarea", rows: 4, ...given("description") }),
   ];
-  const node = form(fields, "Save the corrections", async (typed) => {
+  const node = form(fields, "Save the corrections", async (typed, node) => {
     const changes = changed(typed, one);
     if (!Object.keys(changes).length) return "Nothing is changed.";
-    await save(changes);
+    await save(changes, node);
   });
   return el("details", {}, el("summary", {}, "Correct the phone, the place or the description"), node);
-}
-
-function linkAgain(one) {
-  const send = async ({ target }) => {
-    const answer = await call("POST", `booking/${one.id}/link`, { email: one.email }).catch((refusal) => refusal);
-    say($("opened-says"), answer.message, answer instanceof Refusal);
-    target.blur();
-  };
-  return el("button", { type: "button", click: send }, "Mail the guest their link");
 }

@@ -1,0 +1,95 @@
+"""A garage with a running server, and a browser that reaches no other host."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.conftest import BOOKING, MECHANIC
+from tests.tools import running, sign_up
+
+HERE = Path(__file__).parent
+AXE = HERE.parent.parent / ".axe/node_modules/axe-core/axe.min.js"
+ADMIN = "admin@example.com"
+PLACES = {"Near Nina": (40.71, -73.99), "Middle Mo": (40.65, -73.95), "Far Fay": (40.9, -73.5)}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Garage:
+    """A server with an admin and mechanics, and tabs that look at it. errors: what the consoles of the tabs said."""
+
+    def __init__(self, server, browser):
+        self.server, self.browser = server, browser
+        self.address = f"http://127.0.0.1:{server.port}"
+        self.errors, self.hosts = [], set()
+        self.token = sign_up(server, ADMIN, admin=True)
+        for name, (latitude, longitude) in PLACES.items():
+            self.hire(name, latitude=latitude, longitude=longitude)
+
+    def call(self, method, path, json=None, token=None):
+        answer = self.server.call(method, path, json, token=token)
+        assert answer.status < 300, answer.body
+        return answer.json
+
+    def hire(self, name, **fields):
+        email = f"{name.split()[0].lower()}@garage.example"
+        return self.call("POST", "/api/mechanics", {**MECHANIC, "name": name, "email": email, **fields}, self.token)
+
+    def book(self, **fields):
+        return self.call("POST", "/api/booking", {**BOOKING, **fields})
+
+    def open(self, path, **context):
+        page = self.browser.new_context(locale="en-GB", **context).new_page()
+        page.set_default_timeout(8000)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(self.address + path)
+        return page
+
+    def dispatch(self, fragment="", **context):
+        """The dispatch page, signed in."""
+        page = self.open(f"/admin{fragment}", **context)
+        self.sign_in(page)
+        page.wait_for_selector("#refreshed:not(:empty)", state="attached")
+        return page
+
+    def sign_in(self, page, email=ADMIN, password="password123"):
+        page.fill("#sign-in-email", email)
+        page.fill("#sign-in-password", password)
+        page.keyboard.press("Enter")
+
+
+@pytest.fixture
+def garage(tmp_path, chromium):
+    with running(tmp_path) as server:
+        made = Garage(server, chromium)
+        yield made
+        for context in chromium.contexts:
+            context.close()
+        assert made.errors == []
+        assert made.hosts <= {made.address.removeprefix("http://")}
+
+
+def check_accessible(page):
+    """axe-core finds nothing serious."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    serious = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+    assert serious == []

@@ -1,0 +1,155 @@
+"""What holds for the pages whatever is done there: sessions, conflicts, markup, sizes, accessibility, refreshing."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import check_accessible
+from tests.tools import sign_up, sql
+
+MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
+VIEWS = ["#BK000001", "#waiting", "#new", "#all", "#messages", "#mechanics"]
+
+
+def test_a_session_that_ended_asks_to_sign_in_and_loses_nothing(garage):
+    garage.book()
+    owner = garage.dispatch("#BK000001")
+    owner.get_by_text("Correct the phone").click()
+    owner.fill("#correct-location", "Typed before it expired")
+    garage.call("POST", "/api/auth/logout", token=garage.token)
+    owner.get_by_role("button", name="Save the corrections").click()
+    expect(owner.locator("#sign-in")).to_be_visible()
+    expect(owner.locator("#sign-in-email")).to_have_value("admin@example.com")
+    garage.sign_in(owner, password="wrong password")
+    expect(owner.locator("#sign-in-password-error")).to_be_visible()
+    garage.sign_in(owner)
+    expect(owner.locator("#opened dl")).to_contain_text("Typed before it expired")
+
+
+def test_a_customer_does_not_get_in(garage):
+    sign_up(garage.server, "customer@example.com")
+    page = garage.open("/admin")
+    garage.sign_in(page, email="customer@example.com")
+    expect(page.locator("#sign-in-email-error")).to_have_text("This account is not an admin's.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#sign-in")).to_be_visible()
+
+
+def test_signing_out_ends_the_session(garage):
+    owner = garage.dispatch()
+    token = owner.evaluate("localStorage.getItem('mechtech.token')")
+    owner.get_by_role("button", name="Sign out").click()
+    expect(owner.locator("#sign-in")).to_be_visible()
+    assert garage.server.call("GET", "/api/auth/profile", token=token).status == 401
+
+
+def test_two_who_work_at_once_see_a_conflict_as_a_sentence(garage):
+    garage.book()
+    one, other = garage.dispatch("#BK000001"), garage.dispatch("#BK000001")
+    one.get_by_role("button", name="Confirm with Near Nina").click()
+    expect(one.locator("#opened h2")).to_contain_text("confirmed")
+    other.get_by_role("button", name="Confirm with Middle Mo").click()
+    expect(other.locator("#opened-says")).to_contain_text("A booking that is confirmed cannot become confirmed.")
+    expect(other.locator("#opened dl")).to_contain_text("Near Nina")
+
+
+def test_what_a_customer_wrote_is_never_run(garage):
+    texts = ("name", "vehicleType", "brand", "model", "service_type", "description", "location")
+    fields = {name: MARKUP[: 50 if name in ("vehicleType", "brand", "model") else 100] for name in texts}
+    booked = garage.book(**fields)
+    garage.call("POST", "/api/contact", {"fullName": MARKUP[:100], "email": "a@example.com", "message": MARKUP})
+    garage.hire(MARKUP[:100], email="markup@garage.example", specializations=MARKUP)
+    owner = garage.dispatch("#BK000001")
+    owner.wait_for_selector(".nearest li")
+    for view in VIEWS:
+        owner.goto(f"{garage.address}/admin{view}")
+        owner.wait_for_timeout(150)
+    guest = garage.open(f"/booking#token={booked['bookingToken']}")
+    expect(guest.locator("dl")).to_contain_text("<img src=x")
+    for page in (owner, guest):
+        assert page.locator("img, body script").count() == 0
+        assert page.title() != "run"
+
+
+def test_new_bookings_are_marked_and_counted_every_30_seconds_but_not_while_hidden(garage):
+    garage.book()
+    page = garage.open("/admin")
+    page.clock.install()
+    calls = []
+    page.on("request", lambda request: calls.append(request.url) if "/api/booking?" in request.url else None)
+    garage.sign_in(page)
+    expect(page).to_have_title("(1) Dispatch \N{EN DASH} MechTECH")
+    garage.book()
+    page.clock.run_for(31_000)
+    expect(page).to_have_title("(2) Dispatch \N{EN DASH} MechTECH")
+    expect(page.locator("#news")).to_have_text("1 new booking")
+    expect(page.locator("#waiting-2 .unseen")).to_have_text("New")
+    assert len(calls) == 2
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
+    page.clock.run_for(300_000)
+    assert len(calls) == 2
+    page.evaluate("Object.defineProperty(document, 'hidden', {get: () => false})")
+    with page.expect_request("**/api/booking?**"):
+        page.clock.run_for(2_000)
+
+
+def test_waiting_bookings_come_oldest_first_with_how_long_they_have_waited(garage):
+    for name in ("First", "Second"):
+        garage.book(name=name)
+    update = "UPDATE bookings SET created_at = strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-125 minutes') WHERE id = 1"
+    sql(garage.server.environ["DB_PATH"], update)
+    rows = garage.dispatch().locator("#waiting-rows li")
+    expect(rows.first).to_contain_text("2 h 5 min")
+    expect(rows.nth(1)).to_contain_text("0 min")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_every_view_is_accessible_and_no_wider_than_the_screen(garage, width, scheme):
+    booked = garage.book(location="W" * 400, description="Ünbröken" * 100)
+    garage.call("POST", "/api/contact", {"fullName": "W" * 100, "email": "a@example.com", "message": "W" * 900})
+    look = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme}
+    owner = garage.dispatch("#BK000001", **look)
+    owner.wait_for_selector(".nearest li")
+    for view in VIEWS:
+        owner.goto(f"{garage.address}/admin{view}")
+        owner.wait_for_timeout(200)
+        check_page(owner, width, scheme)
+    for path in (f"/booking#token={booked['bookingToken']}", "/booking", "/reset", "/reset#token=x", "/"):
+        page = garage.open(path, **look)
+        page.wait_for_selector("h1")
+        check_page(page, width, scheme)
+
+
+def check_page(page, width, scheme):
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/)[0] > 128")
+    assert ground == (scheme == "light")
+    check_accessible(page)
+
+
+def test_a_booking_is_confirmed_by_keyboard_alone(garage):
+    garage.book()
+    owner = garage.dispatch()
+    owner.locator("#waiting-1").focus()
+    owner.keyboard.press("Enter")
+    owner.wait_for_selector(".nearest button")
+    for _ in range(12):
+        owner.keyboard.press("Tab")
+        if owner.evaluate("document.activeElement.textContent") == "Confirm with Near Nina":
+            break
+    owner.keyboard.press("Enter")
+    expect(owner.locator("#opened h2")).to_contain_text("confirmed")
+
+
+@pytest.mark.parametrize("fragment", ["", "#token=x", "#token=a.b.c", "#token="])
+def test_a_link_that_is_no_good_offers_another(garage, fragment):
+    page = garage.open(f"/booking{fragment}")
+    expect(page.get_by_role("button", name="Mail me the link")).to_be_visible()
+
+
+def test_two_passwords_that_differ_are_told_at_the_second(garage):
+    page = garage.open("/reset#token=x")
+    page.fill("#newPassword", "password123")
+    page.fill("#repeated", "password124")
+    page.get_by_role("button", name="Set the password").click()
+    expect(page.locator("#repeated-error")).to_have_text("The two are not the same.")
