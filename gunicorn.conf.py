@@ -32,7 +32,8 @@ raise_limit_of_files()
 def on_starting(server):
     """Ends the start for a database that cannot be used, in one line; each worker would say so again."""
     try:
-        prepare_database(create_app(settings))
+        server.prepared = create_app(settings)  # kept: its share of the database's lock bridges the change of workers
+        prepare_database(server.prepared)
     except WrongDatabase as error:
         sys.exit(str(error))
 

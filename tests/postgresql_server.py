@@ -50,6 +50,11 @@ def execute(url: str, statement: str, params=()) -> list[tuple]:
         return cursor.fetchall() if cursor.description else []
 
 
+def find_program(name: str) -> str:
+    """The path of one of PostgreSQL's programs."""
+    return shutil.which(name) or str(max(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
+
+
 class Throwaway:
     """A server in a folder of its own that a test may stop, kill and start again."""
 
@@ -79,8 +84,7 @@ class Throwaway:
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
     def _run(self, program: str, *args: str, check: bool = True) -> None:
-        found = shutil.which(program) or str(max(Path("/usr/lib/postgresql").glob(f"*/bin/{program}")))
-        command = [*self._as_user, found, "-D", str(self.folder / "data"), *args]
+        command = [*self._as_user, find_program(program), "-D", str(self.folder / "data"), *args]
         subprocess.run(command, cwd=self.folder, stdout=subprocess.DEVNULL, check=check)
 
 

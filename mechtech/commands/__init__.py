@@ -6,7 +6,7 @@ from functools import wraps
 import click
 from flask import Flask
 
-from mechtech.commands import accounts, data
+from mechtech.commands import accounts, backups, data
 from mechtech.errors import Unavailable
 
 COMMANDS = (
@@ -15,6 +15,8 @@ COMMANDS = (
     data.seed,
     data.import_original,
     data.copy_to,
+    backups.backup,
+    backups.restore,
     accounts.create_admin,
     accounts.reset_password,
 )

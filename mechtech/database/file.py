@@ -3,24 +3,21 @@
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from itertools import count
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, TypeVar
+from typing import IO, NamedTuple
 from urllib.parse import quote
 
 from mechtech.database import migrate
+from mechtech.database.locks import failure, patiently, share
 
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
 LOG_PAGES = 8000  # the write-ahead log's, before a checkpoint, after which every connection is opened anew: current()
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
+RESTORING = ".restoring"  # the end of a file's name; one without its database is of a restore that was interrupted
 DOUBTFUL = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-RETRIES_AT_ONCE = 3  # most locks are held for some microseconds
-RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
-
-Result = TypeVar("Result")
 
 
 class Stamp(NamedTuple):
@@ -48,6 +45,7 @@ class DatabaseFile:
         self._schema = schema
         self._migrations = migrations
         self._made = False
+        self._lock: IO | None = None
         self._connecting = Lock()
         self._inode: int | None = None  # of the file that this process works with
 
@@ -63,7 +61,7 @@ class DatabaseFile:
         if not self._made:
             self.make()
         stamp = self._stamp()
-        fresh = self._connect("rw")
+        fresh = self.connect("rw")
         fresh.stamp = stamp
         if connection is not None:
             connection.close()
@@ -75,7 +73,8 @@ class DatabaseFile:
         self._made = True
 
     def _make(self) -> None:
-        connection = self._connect("rwc")
+        self._lock = self._lock or share(self.path)  # kept as long as the process lives
+        connection = self.connect("rwc")
         latest = len(self._migrations)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -99,7 +98,7 @@ class DatabaseFile:
         """The number of the last migration that has run; 0 for a database that is not made yet."""
         if self._stamp() is None:
             return 0
-        with closing(self._connect("rw")) as connection:
+        with closing(self.connect("rw")) as connection:
             return migrate.version(connection)
 
     def _stamp(self) -> Stamp | None:
@@ -109,7 +108,8 @@ class DatabaseFile:
             return None
         return Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size == 0)
 
-    def _connect(self, mode: str) -> Connection:
+    def connect(self, mode: str) -> Connection:
+        """A new connection; mode: "rw", or "rwc" to make the file where it is missing. Raises sqlite3's errors."""
         with self._connecting:
             checked = self._check_file()
             connection = sqlite3.connect(
@@ -140,7 +140,7 @@ class DatabaseFile:
 
         Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
         """
-        must_be_ours = self._made or _size(f"{self.path}-wal") > 0
+        must_be_ours = self._made or _size(f"{self.path}-wal") > 0 or os.path.exists(f"{self.path}{RESTORING}")
         stamp = self._stamp()  # after the log: another process may be making both
         if stamp is None or stamp.empty:
             if must_be_ours:
@@ -179,22 +179,3 @@ def run_script(tx: sqlite3.Connection, script: str) -> None:
             tx.execute(statement)
             statement = ""
     tx.execute(statement)  # the last may come without its semicolon
-
-
-def failure(code: int, text: str) -> sqlite3.OperationalError:
-    """An error of SQLite's kind: what it would say if it knew."""
-    error = sqlite3.OperationalError(text)
-    error.sqlite_errorcode = code
-    return error
-
-
-def patiently(deadline: float, execute: Callable[..., Result], *args: object) -> Result:
-    """Call execute until the database is not busy or the deadline is past."""
-    for tries in count():
-        try:
-            return execute(*args)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-        if tries >= RETRIES_AT_ONCE:
-            time.sleep(RETRY_SECONDS)

@@ -8,7 +8,8 @@ from queue import Empty, SimpleQueue
 
 from mechtech import database
 from mechtech.database import Duplicate, Result, migrate
-from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, failure, run_script
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, run_script
+from mechtech.database.locks import failure
 from mechtech.database.writer import Writer
 from mechtech.errors import Unavailable
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, patiently
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile
+from mechtech.database.locks import patiently
 
 TOGETHER_AT_MOST = 64  # writes in one commit
 
