@@ -1,5 +1,6 @@
 """How many logins may fail for one account. Addresses without an account count just the same."""
 
+import secrets
 from hashlib import blake2b
 
 import limits
@@ -19,23 +20,42 @@ def verify_login(password: str, email: str, hashed: str | None) -> bool:
     hashed: None where there is no account. Raises RateLimited once too many have failed, before the password is
     looked at, and after: guesses that are sent all at once are worth no more than the limit.
     """
-    _check(email)
+    counts = _counts(email)
+    _check(counts)
     if get_hasher().verify(password, hashed, repository.find_highest_cost()):
-        _check(email)
+        _check(counts)
         return True
-    within = [limiter().hit(rate, *keys) for rate, keys in _counts(email)]
+    within = [limiter().hit(rate, *keys) for rate, keys in counts]
     if not all(within):
-        _check(email)
+        _check(counts)
     return False
 
 
-def _check(email: str) -> None:
-    for rate, keys in _counts(email):
+def unlock(email: str) -> None:
+    """Let the failed logins of this account count no more, from whatever address they came."""
+    limiter().storage.incr(_unlocking(_hash(email)), FROM_ANYWHERE.get_expiry(), secrets.randbelow(2**30) + 1)
+
+
+def _check(counts: tuple) -> None:
+    for rate, keys in counts:
         if not limiter().test(rate, *keys):
             raise limited(limiter().get_window_stats(rate, *keys).reset_time)
 
 
 def _counts(email: str) -> tuple:
-    """Each rate with what it counts. The account stands there as a hash: the counts outlive it."""
-    account = blake2b(address_key(email).encode(), digest_size=16).hexdigest()
-    return (FROM_ONE_ADDRESS, ("login", account, client_network())), (FROM_ANYWHERE, ("login", account))
+    """Each rate with what it counts. The account stands there as a hash: the counts outlive it.
+
+    A number that unlock() draws is part of it, so that others are counted then. It is 0 again after one window, when
+    the counts from before have ended too.
+    """
+    account = _hash(email)
+    logins = ("login", account, str(limiter().storage.get(_unlocking(account))))
+    return (FROM_ONE_ADDRESS, (*logins, client_network())), (FROM_ANYWHERE, logins)
+
+
+def _hash(email: str) -> str:
+    return blake2b(address_key(email).encode(), digest_size=16).hexdigest()
+
+
+def _unlocking(account: str) -> str:
+    return f"unlocked/{account}"

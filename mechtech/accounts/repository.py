@@ -70,7 +70,7 @@ def create(*, name: str, email: str, phone: str | None, password: str, role: str
                 "phone": phone,
                 "password": password,
                 "role": role,
-                "token_key": _draw_key(),
+                "token_key": draw_key(),
                 "now": clock.text(clock.now()),
             },
         )
@@ -125,7 +125,7 @@ def set_password(user_id: int, password: str, instead_of: str, changes: dict | N
             "phone": changes.get("phone"),
             "password": password,
             "instead_of": instead_of,
-            "token_key": _draw_key(),
+            "token_key": draw_key(),
             "now": clock.text(clock.now()),
         },
     )
@@ -152,20 +152,32 @@ def end_tokens(user_id: int) -> None:
         SET token_key = :token_key
         WHERE id = :id
         """,
-        {"id": user_id, "token_key": _draw_key()},
+        {"id": user_id, "token_key": draw_key()},
     )
 
 
-def make_admin(user_id: int) -> None:
+def set_role(user_id: int, role: str) -> None:
     get_db().write(
         """
         UPDATE users
-        SET role = 'admin', updated_at = :now
+        SET role = :role, updated_at = :now
         WHERE id = :id
         """,
-        {"id": user_id, "now": clock.text(clock.now())},
+        {"id": user_id, "role": role, "now": clock.text(clock.now())},
     )
 
 
-def _draw_key() -> str:
+def list_all() -> list[dict]:
+    """Every account's row without its password, the oldest first."""
+    return get_db().all(
+        f"""
+        SELECT {COLUMNS}
+        FROM users
+        ORDER BY id
+        """
+    )
+
+
+def draw_key() -> str:
+    """A new text for `token_key`, by which the account's tokens end."""
     return secrets.token_urlsafe(16)

@@ -6,7 +6,7 @@ from functools import wraps
 import click
 from flask import Flask
 
-from mechtech.commands import accounts, backups, data
+from mechtech.commands import accounts, backups, data, privacy
 from mechtech.errors import Unavailable
 
 COMMANDS = (
@@ -19,6 +19,12 @@ COMMANDS = (
     backups.restore,
     accounts.create_admin,
     accounts.reset_password,
+    accounts.accounts,
+    accounts.end_sessions,
+    accounts.unlock,
+    accounts.remove_admin,
+    privacy.forget,
+    privacy.purge,
 )
 
 

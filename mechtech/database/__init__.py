@@ -39,6 +39,9 @@ class Transaction(ABC):
         return self.all(sql, params)
 
     @abstractmethod
+    def has_table(self, name: str) -> bool: ...
+
+    @abstractmethod
     def script(self, script: str) -> None:
         """Run the statements of a script, such as seed.sql."""
 

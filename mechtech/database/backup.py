@@ -68,7 +68,7 @@ def restore(path: str, file: Path, latest: int) -> tuple[Content, str | None]:
             migrate.check_not_newer(content.version, latest)
             _end_tokens_that_ended_since(new, path)
             owner = folder.stat()
-            with suppress(PermissionError):  # only root can give files away, and nobody else needs to
+            with suppress(PermissionError):  # only root can give files away, and only root needs to
                 os.chown(new, owner.st_uid, owner.st_gid)
                 os.chown(lock.fileno(), owner.st_uid, owner.st_gid)
             _flush(new)

@@ -78,6 +78,9 @@ class Transaction(database.Transaction):
         cursor = self._connection.execute(translated(f"{sql} FOR NO KEY UPDATE" if lock else sql), params)
         return cursor.fetchall() if cursor.description else []
 
+    def has_table(self, name: str) -> bool:
+        return self.one("SELECT to_regclass(:name) AS found", {"name": name})["found"] is not None
+
     def script(self, script: str) -> None:
         self._connection.execute(script)
 

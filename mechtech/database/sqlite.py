@@ -37,6 +37,9 @@ class Transaction(database.Transaction):
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row)) for row in cursor.fetchall()]
 
+    def has_table(self, name: str) -> bool:
+        return self.one("SELECT 1 FROM sqlite_schema WHERE name = :name", {"name": name}) is not None
+
     def script(self, script: str) -> None:
         run_script(self._connection, script)
 

@@ -72,7 +72,7 @@ def _claim(tx: Transaction, key: dict, body_hash: bytes) -> bool:
 
     Also removes some of the keys that have expired: more than come in, so that the table stays small.
     """
-    times = {"oldest_kept": _oldest_kept(), "now": clock.text(clock.now())}
+    times = {"oldest_kept": oldest_kept(), "now": clock.text(clock.now())}
     claimed = tx.write(
         """
         INSERT INTO idempotency_keys (resource, user_id, key, body_hash, row_id, created_at)
@@ -115,5 +115,6 @@ def _recall(tx: Transaction, key: dict, body_hash: bytes) -> int:
     return row["row_id"]
 
 
-def _oldest_kept() -> str:
+def oldest_kept() -> str:
+    """The time of the oldest key that has not expired."""
     return clock.text(clock.now() - KEPT_SECONDS)

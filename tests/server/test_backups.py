@@ -41,7 +41,8 @@ class Writer(threading.Thread):
         self.join()
 
 
-def fill(path, text="x" * 1000):
+def fill(path, rows):
+    """Put so many bookings there."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM bookings")
         connection.executemany(
@@ -49,7 +50,7 @@ def fill(path, text="x" * 1000):
             INSERT INTO bookings (name, email, vehicle_type, vehicle_brand, vehicle_model, service_type, description)
             VALUES ('A', 'a@example.com', 'Car', 'B', 'C', 'Towing', ?)
             """,
-            ((text,) for _ in range(ROWS)),
+            (("x" * 1000,) for _ in range(rows)),
         )
 
 
@@ -58,7 +59,7 @@ def test_a_backup_beside_fifty_bookings_a_second_is_whole_and_private_throughout
     folder.mkdir()
     file = folder / "backup.db"
     with running(tmp_path) as server:
-        fill(server.environ["DB_PATH"])
+        fill(server.environ["DB_PATH"], ROWS)
         (writer := Writer(server)).start()
         while len(writer.booked) < RATE:
             time.sleep(0.01)

@@ -1,0 +1,48 @@
+"""The commands that make people's data anonymous."""
+
+import click
+
+from mechtech import clock, privacy
+from mechtech.database import get_db
+from mechtech.errors import Conflict
+from mechtech.setting_checks import SettingError, duration
+
+
+def _seconds(context: click.Context, parameter: click.Parameter, text: str) -> int:
+    try:
+        return duration(parameter.opts[0], text)
+    except SettingError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(email, yes):
+    """Make all that there is about a person anonymous, by account and by address. Bookings stay as numbers."""
+    try:
+        person = privacy.Person(email)
+    except Conflict as error:
+        raise click.ClickException(str(error)) from None
+    found = {kind: len(ids) for kind, ids in person.find(get_db()).items()}
+    if not any(found.values()):
+        raise click.ClickException(f"There is nothing about {person.email}.")
+    _confirm(f"{person.email}: {_listed(found)}.", yes)
+    click.echo(f"Forgotten: {_listed({kind: len(ids) for kind, ids in person.forget().items()})}.")
+
+
+@click.option("--older-than", required=True, callback=_seconds, metavar="TIME", help="Such as 365d.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def purge(older_than, yes):
+    """Make old bookings that have ended anonymous; delete old messages that were read, and expired keys."""
+    before = clock.now() - older_than
+    _confirm(f"From before {clock.text(before)}: {_listed(privacy.count_old(before))}.", yes)
+    click.echo(f"Purged: {_listed(privacy.purge(before))}.")
+
+
+def _confirm(shown: str, yes: bool) -> None:
+    click.echo(shown)
+    yes or click.confirm("This cannot be undone. Go on?", abort=True)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
