@@ -1,6 +1,7 @@
 """Accounts."""
 
 import secrets
+from hashlib import blake2b
 
 from mechtech import clock
 from mechtech.database import Duplicate, get_db
@@ -9,6 +10,7 @@ from mechtech.texts import clean_address
 
 COLUMNS = "id, name, email, phone, role, created_at, updated_at, tokens_valid_from, token_key"
 TAKEN = {"email": "There is an account with this address already."}
+DEAD_LINK = {"token": "This link is over or was used: please ask for another one."}
 WRONG_PASSWORD = {"currentPassword": "This is not your password."}
 
 
@@ -38,6 +40,18 @@ def find_login(email: str) -> dict | None:
         if account is not None:
             return account
     return None
+
+
+def find_with_password(user_id: int) -> dict | None:
+    """The account's row with `password`, its hash."""
+    return get_db().one(
+        f"""
+        SELECT {COLUMNS}, password
+        FROM users
+        WHERE id = :id
+        """,
+        {"id": user_id},
+    )
 
 
 def find_highest_cost() -> int:
@@ -176,6 +190,11 @@ def list_all() -> list[dict]:
         ORDER BY id
         """
     )
+
+
+def reset_key(account: dict) -> str:
+    """What ends with the password: a link works once. It tells nothing of the hash, nor of the password."""
+    return blake2b(account["password"].encode(), digest_size=16).hexdigest()
 
 
 def draw_key() -> str:

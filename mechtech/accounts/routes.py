@@ -1,12 +1,16 @@
 """/api/auth: accounts, and the tokens they sign in with."""
 
+from contextlib import suppress
+
 from flask import Blueprint
 
 from mechtech.accounts import repository
 from mechtech.accounts.failed_logins import verify_login
-from mechtech.accounts.schemas import Login, Profile, Signup
+from mechtech.accounts.schemas import Forgot, Login, Profile, Reset, Signup
 from mechtech.errors import Invalid, InvalidCredentials, InvalidToken
+from mechtech.mail.links import send_link
 from mechtech.passwords import get_hasher, hash_password
+from mechtech.texts import address_key
 from mechtech.web import request_log, tokens
 from mechtech.web.authentication import Caller, anyone, user
 from mechtech.web.body import takes
@@ -68,6 +72,40 @@ def update_profile(fields: dict, caller: Caller) -> dict:
 def logout(caller: Caller) -> dict:
     repository.end_tokens(caller.user_id)
     return {"message": "You are signed out everywhere."}
+
+
+@auth.post("/forgot")
+@takes(Forgot)
+@anyone
+def forgot(fields: dict) -> tuple[dict, int]:
+    """The same, in the same time, whether there is an account or not."""
+    account = repository.find_login(fields["email"])
+    content = account and {"account_id": account["id"], "key": repository.reset_key(account)}
+    send_link("reset", address_key(fields["email"]), account and account["email"], content)
+    return {"message": "If there is an account with this address, a link for a new password is on its way."}, 202
+
+
+@auth.post("/reset")
+@takes(Reset)
+@anyone
+def reset(fields: dict) -> dict:
+    account = _account_of_link(fields["token"])
+    request_log.name_account(account["id"])
+    new = hash_password(fields["new_password"])
+    changed = repository.set_password(account["id"], new, instead_of=account["password"])
+    if changed is None:
+        raise Invalid(fields=repository.DEAD_LINK)
+    return {"message": "Your new password is set.", **_signed_in(changed)}
+
+
+def _account_of_link(token: str) -> dict:
+    """Raises Invalid for a token that is over, used or none of ours."""
+    with suppress(ValueError):
+        claims = tokens.read_reset(token)
+        account = repository.find_with_password(claims["resetId"])
+        if account is not None and claims["key"] == repository.reset_key(account):
+            return account
+    raise Invalid(fields=repository.DEAD_LINK)
 
 
 def _signed_in(account: dict) -> dict:

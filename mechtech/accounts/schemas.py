@@ -30,11 +30,19 @@ class Signup(Confirmed):
     phone = Phone(load_default=None)
 
 
-class Login(Body):
+class Forgot(Body):
     """The address may be any text: it only has to be the account's."""
 
     email = Text(required=True)
+
+
+class Login(Forgot):
     password = Password(required=True)
+
+
+class Reset(Confirmed):
+    token = Text(required=True)
+    new_password = NewPassword(data_key="newPassword", required=True)
 
 
 class Profile(Confirmed, Part):

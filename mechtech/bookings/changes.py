@@ -9,6 +9,7 @@ from mechtech.bookings import rules
 from mechtech.bookings.repository import add_step
 from mechtech.database import Transaction, get_db
 from mechtech.errors import Conflict, Invalid, NotFound
+from mechtech.mail.outbox import get_outbox
 from mechtech.mechanics.repository import COUNT_ACTIVE
 
 
@@ -18,6 +19,7 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
     Raises Conflict where the booking's state or the mechanic's capacity forbids it, Invalid for a mechanic who is not
     verified.
     """
+    outbox = get_outbox()
 
     def change(tx: Transaction) -> str:
         before = _state(tx, booking_id)
@@ -45,6 +47,9 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
             _add_service(tx, after, now)
         elif before["status"] == "completed":
             _correct_service(tx, booking_id, changes)
+        if kind := rules.mail_about(before, changes):
+            told = {**after, "reference": rules.reference(booking_id), "mechanic": mechanic}
+            outbox.add(tx, kind, before["email"], told)
         return after["status"]
 
     return get_db().transaction(change)
@@ -74,7 +79,8 @@ def review(booking_id: int, rating: int, text: str | None) -> None:
 def _state(tx: Transaction, booking_id: int) -> dict:
     found = tx.one(
         """
-        SELECT id, status, mechanic_id, user_id, phone, description, location, latitude, longitude
+        SELECT id, status, mechanic_id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model,
+            service_type, description, location, latitude, longitude, created_at
         FROM bookings
         WHERE id = :id
         """,
@@ -88,7 +94,7 @@ def _state(tx: Transaction, booking_id: int) -> dict:
 
 def _lock_mechanic(tx: Transaction, mechanic_id: int | None) -> dict | None:
     """The mechanic's row, which stays as it is to the end: what counts their bookings or reviews waits here."""
-    return tx.one("SELECT verified FROM mechanics WHERE id = :id", {"id": mechanic_id}, lock=True)
+    return tx.one("SELECT name, phone, verified FROM mechanics WHERE id = :id", {"id": mechanic_id}, lock=True)
 
 
 def _check_verified(mechanic: dict | None) -> None:

@@ -1,12 +1,17 @@
 """Bookings: making, listing and showing them. What changes them is in changes.py."""
 
+from contextlib import suppress
+
 from mechtech import clock
 from mechtech.bookings import rules
 from mechtech.database import Database, Transaction, get_db
 from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
+from mechtech.mail.outbox import get_outbox
+from mechtech.texts import address_key
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
+from mechtech.web.tokens import BOOKING_SECONDS
 
 SELECT = """
     SELECT bookings.id, bookings.user_id, bookings.name, bookings.email, bookings.phone, vehicle_type, vehicle_brand,
@@ -36,7 +41,7 @@ def create(booking: dict, retry: Retry, user_id: int | None, by_admin: bool) -> 
 
     user_id: whose booking it is; None for a guest's, which is also what an admin books for a caller.
     """
-    now = clock.text(clock.now())
+    now, outbox = clock.text(clock.now()), get_outbox()
 
     def create_once(tx: Transaction) -> tuple[dict, bool]:
         booking_id, earlier = idempotency.once(tx, "booking", retry, lambda: _insert(tx, booking, user_id, now))
@@ -44,6 +49,9 @@ def create(booking: dict, retry: Retry, user_id: int | None, by_admin: bool) -> 
             return tx.one("SELECT id, created_at FROM bookings WHERE id = :id", {"id": booking_id}), True
         if by_admin:
             add_step(tx, booking_id, "pending", now, "admin")
+        told = {**booking, "id": booking_id, "reference": rules.reference(booking_id), "created_at": now}
+        outbox.add_for_owner(tx, "owner_booking", told)
+        outbox.add(tx, "booked", booking["email"], told)
         return {"id": booking_id, "created_at": now}, False
 
     return get_db().transaction(create_once)
@@ -81,6 +89,14 @@ def list_page(
 def find(booking_id: int) -> dict:
     """Raises NotFound."""
     return _found(get_db(), booking_id)
+
+
+def find_of(booking_id: int, address: str) -> dict | None:
+    """The booking, if it was made with the e-mail address of this key and its token is still good; else None."""
+    with suppress(NotFound):
+        booking = find(booking_id)
+        good = clock.seconds(booking["created_at"]) + BOOKING_SECONDS > clock.now()
+        return booking if good and address_key(booking["email"]) == address else None
 
 
 def find_with_its_service_and_history(booking_id: int) -> dict:

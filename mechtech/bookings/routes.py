@@ -4,10 +4,12 @@ from flask import Blueprint, current_app
 
 from mechtech import clock
 from mechtech.bookings import changes, repository, rules
-from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Review
+from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Link, Review
 from mechtech.errors import NotFound
+from mechtech.mail.links import send_link
+from mechtech.texts import address_key
 from mechtech.web import idempotency, tokens
-from mechtech.web.authentication import Caller, guest, owner, user
+from mechtech.web.authentication import Caller, anyone, guest, owner, user
 from mechtech.web.body import asks, takes
 from mechtech.web.idempotency import RetryHeaders
 from mechtech.web.paging import PageQuery
@@ -57,6 +59,17 @@ def update(id: int, fields: dict, caller: Caller) -> dict:
     _opened(repository.find(id), caller)
     rules.check_update_allowed(fields, caller.role)
     return _update(id, fields, caller, "The booking is updated.")
+
+
+@booking.post("/<booking_id:id>/link")
+@takes(Link)
+@anyone
+def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
+    """The same, in the same time, whether the booking and the address belong together or not."""
+    asked = address_key(fields["email"])
+    found = repository.find_of(id, asked)
+    send_link("link", f"{id} {asked}", found and found["email"], found)
+    return {"message": "If this booking was made with this address, its link is on its way there."}, 202
 
 
 @booking.delete("/<booking_id:id>")

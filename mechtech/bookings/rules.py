@@ -89,6 +89,16 @@ def check_step(current: str, wanted: str, by: str) -> None:
         raise Conflict("The service has begun: please call us to cancel it.")
 
 
+def mail_about(before: dict, changes: dict) -> str | None:
+    """The kind of the mail that tells the customer of these changes; None for those that they are not told of."""
+    status = changes.get("status")
+    if status in ("confirmed", "completed", "cancelled"):
+        return status
+    mechanic_id = changes.get("mechanic_id")
+    given = mechanic_id is not None and mechanic_id != before["mechanic_id"]
+    return "mechanic" if given and (status or before["status"]) in ACTIVE else None
+
+
 def takes_slot(before: dict, status: str, mechanic_id: int | None) -> bool:
     """Does a booking that comes to this status and mechanic take a slot it did not have?"""
     had = before["status"] in ACTIVE and before["mechanic_id"] == mechanic_id

@@ -73,6 +73,12 @@ class Review(Body):
     review = Text(multiline=True, load_default=None, validate=Length(max=2000))
 
 
+class Link(Body):
+    """The address may be any text: it only has to be the booking's."""
+
+    email = Text(required=True)
+
+
 class EndMoment(Moment):
     """The end of a range. A date means its last second: the range is up to the next day."""
 

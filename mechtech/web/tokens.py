@@ -1,4 +1,4 @@
-"""What the service signs: users' tokens, a guest's token for one booking, and the cursors of lists.
+"""What the service signs: users' tokens, a guest's for one booking, those of links for a new password, and cursors.
 
 All are HS256 JWTs under JWT_SECRET; which claim they carry says which they are.
 """
@@ -13,6 +13,7 @@ from flask import current_app
 from mechtech.errors import InvalidToken, TokenExpired
 
 BOOKING_SECONDS = 90 * 86400
+RESET_SECONDS = 3600
 AHEAD_SECONDS = 60  # how far the clock of another machine may be ahead
 OPTIONS = {"require": ["iat", "exp"], "verify_iat": False, "verify_exp": False}
 # PyJWT lets some of these through when the header or a claim is hostile.
@@ -32,6 +33,11 @@ def for_booking(booking_id: int, created: int) -> str:
     It is the same whenever it is asked for, so that a retried booking gets the answer it missed.
     """
     return _sign({"bookingId": booking_id, "iat": created, "exp": created + BOOKING_SECONDS})
+
+
+def for_reset(account_id: int, key: str) -> str:
+    """The token of a link for a new password. key: what the account has until its password changes."""
+    return _sign({"resetId": account_id, "key": key, "exp": int(time.time()) + RESET_SECONDS})
 
 
 def read(token: str) -> dict:
@@ -83,13 +89,22 @@ def sign_cursor(claims: dict) -> str:
 
 def read_cursor(text: str) -> dict:
     """The claims of a cursor. Raises ValueError for a text that is not one of ours."""
+    return _read_claims(text, {"after", "of"})
+
+
+def read_reset(token: str) -> dict:
+    """resetId and key, as for_reset() signed them. Raises ValueError for a token that is over or none of these."""
+    return _read_claims(token, {"resetId", "key", "exp"})
+
+
+def _read_claims(text: str, names: set[str]) -> dict:
     settings = current_app.config["settings"]
     try:
         claims = _decoded(text, settings.jwt_secret, settings.jwt_secret_previous)
     except BAD as error:
-        raise ValueError("not a cursor") from error
-    if not {"after", "of"} <= claims.keys():
-        raise ValueError("not a cursor")
+        raise ValueError("not a token of ours") from error
+    if not names <= claims.keys():
+        raise ValueError("another kind of token")
     return claims
 
 

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 import bcrypt
 import pytest
 
+from mechtech.accounts import repository as accounts
+from mechtech.web import tokens
 from tests.conftest import BOOKING, CONTACT, MECHANIC, book, complete, hire, lasting_client, make_admin, signup
 
 pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
@@ -111,7 +113,14 @@ def drive(client):
     guest = book(client)
     complete(client, admin, 1, mechanics[0], cost=5)
     client.post("/api/booking/1/review", {"rating": 4}, token=john)
+    client.post("/api/auth/forgot", {"email": "john@example.com"})
+    client.post("/api/auth/forgot", {"email": "nobody@example.com"})
+    client.post("/api/booking/1/link", {"email": BOOKING["email"]})
     client.post("/api/auth/logout", token=signup(client, "leaves@example.com"))
+    with client.client.application.app_context():
+        account = accounts.find_login("leaves@example.com")
+        link = tokens.for_reset(account["id"], accounts.reset_key(account))
+    assert client.post("/api/auth/reset", {"token": link, "newPassword": "password123"}).status_code == 200
     costly = {"password": bcrypt.hashpw(b"password123", bcrypt.gensalt(5)).decode()}
     sql = "UPDATE users SET password = :password WHERE email = 'leaves@example.com'"
     client.client.application.extensions["mechtech.db"].write(sql, costly)
@@ -187,7 +196,15 @@ def modules():
 def test_every_table_was_asked(driven):
     plans, _ = driven
     everything = " ".join(plans)
-    for table in ("users", "bookings", "booking_history", "service_history", "contact_messages", "idempotency_keys"):
+    for table in (
+        "users",
+        "bookings",
+        "booking_history",
+        "service_history",
+        "contact_messages",
+        "idempotency_keys",
+        "outbox",
+    ):
         assert len(re.findall(rf"\b{table}\b", everything)) >= 2
 
 

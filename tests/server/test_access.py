@@ -7,7 +7,9 @@ import jwt
 import pytest
 
 from mechtech import create_app
+from mechtech.accounts import repository as accounts
 from mechtech.settings import from_environment
+from mechtech.web import tokens
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, hire, make_admin, signup
 from tests.endpoints import ENDPOINTS
 from tests.gunicorn_server import ROOT
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The HMAC key is")  # one token i
 
 UPDATE = {"status": "cancelled"}
 CONFIRM = {"status": "confirmed"}
+FORGOT = {"email": "customer@example.com"}
 REVIEW = {"rating": 4}
 
 # {own} is the customer's booking and {theirs} the guest's, {done} and {rated} the same, completed.
@@ -40,6 +43,8 @@ TABLE = [
     ("GET", "/api/auth/profile", None,                      (401, 200, 200, 401, 401, 200)),
     ("PUT", "/api/auth/profile", {"phone": "+1 555 01"},    (401, 200, 200, 401, 401, 200)),
     ("POST", "/api/auth/logout", None,                      (401, 200, 200, 401, 401, 200)),
+    ("POST", "/api/auth/forgot", FORGOT,                    (202, 202, 202, 202, 202, 202)),
+    ("POST", "/api/auth/reset", "reset",                    (200, 200, 200, 200, 200, 200)),
     ("POST", "/api/booking", BOOKING,                       (201, 201, 201, 201, 201, 201)),
     ("GET", "/api/booking", None,                           (401, 200, 200, 401, 401, 200)),
     ("GET", "/api/booking/{own}", None,                     (401, 200, 404, 404, 404, 200)),
@@ -49,6 +54,7 @@ TABLE = [
     ("PUT", "/api/booking/{own}", CONFIRM,                  (401, 403, 404, 404, 404, 200)),
     ("PUT", "/api/booking/{theirs}", CONFIRM,               (401, 404, 404, 403, 404, 200)),
     ("PUT", "/api/booking/{own}", {"mechanicId": None},     (401, 403, 404, 404, 404, 200)),
+    ("POST", "/api/booking/{own}/link", FORGOT,             (202, 202, 202, 202, 202, 202)),
     ("DELETE", "/api/booking/{own}", None,                  (401, 200, 404, 404, 404, 200)),
     ("DELETE", "/api/booking/{theirs}", None,               (401, 404, 404, 200, 404, 200)),
     ("POST", "/api/booking/{done}/review", REVIEW,          (401, 201, 404, 404, 404, 403)),
@@ -76,6 +82,9 @@ UNASKED = (  # they look at no token
     "/pages/{file}",
     "/api/auth/signup",
     "/api/auth/login",
+    "/api/auth/forgot",
+    "/api/auth/reset",
+    "/api/booking/{own}/link",
     "/api/contact",
 )
 ROWS = [pytest.param(*row, id=f"{row[0]} {row[1]}") for row in TABLE]
@@ -151,12 +160,19 @@ class World:
         # On paths without the guest's booking: a guest all the same, of another booking.
         return path.format(**ids), guest or book(self.client)["bookingToken"]
 
+    def reset_token(self) -> str:
+        """That of a link for the stranger's password."""
+        with self.app.app_context():
+            account = accounts.find_login("stranger@example.com")
+            return tokens.for_reset(account["id"], accounts.reset_key(account))
+
     def body(self, kind):
         self.count += 1
         return (
             {
                 "signup": {"name": "New User", "email": f"new{self.count}@example.com", "password": "password123"},
                 "login": {"email": "customer@example.com", "password": "password123"},
+                "reset": {"token": self.reset_token(), "newPassword": "password123"},
                 "mechanic": {**MECHANIC, "email": f"new{self.count}@garage.example"},
             }[kind]
             if isinstance(kind, str)
@@ -194,13 +210,13 @@ def test_each_caller_gets_what_is_theirs(world, method, path, body, expected):
         place, guest = world.places(path)
         token = guest if caller == "guest" else world.tokens[caller]
         seen[caller] = world.client.call(method, place, world.body(body), token=token).status_code
-        if path.endswith("/logout"):
+        if path.endswith(("/logout", "/reset")):
             world.sign_in()
     for caller in ORIGINALS:
         place, _ = world.places(path)
         answer = world.client.call(method, place, world.body(body), token=world.original(caller))
         assert answer.status_code == seen[caller], f"the {caller}'s token of the original"
-        if path.endswith("/logout"):
+        if path.endswith(("/logout", "/reset")):
             world.sign_in()
     assert seen == dict(zip(CALLERS, expected))
 
