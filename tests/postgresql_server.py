@@ -51,8 +51,11 @@ def execute(url: str, statement: str, params=()) -> list[tuple]:
 
 
 def find_program(name: str) -> str:
-    """The path of one of PostgreSQL's programs."""
-    return shutil.which(name) or str(max(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))
+    """The path of one of PostgreSQL's programs. Ends the tests where it is not installed, as Debian does it too."""
+    found = shutil.which(name) or max(map(str, Path("/usr/lib/postgresql").glob(f"*/bin/{name}")), default=None)
+    if found is None:
+        sys.exit(f"{name} is missing: install PostgreSQL (apt-get install postgresql), or set DATABASE_URL.")
+    return found
 
 
 class Throwaway:

@@ -23,6 +23,7 @@ def test_health_of_a_running_server(server):
     assert server.call("GET", "/health").json["status"] == "OK"
 
 
+@pytest.mark.sqlite
 def test_health_is_503_while_the_database_is_broken(client, environ, caplog):
     file = Path(environ["DB_PATH"])
     file.rename(f"{file}.kept")
@@ -42,6 +43,7 @@ def test_health_is_503_while_the_database_is_broken(client, environ, caplog):
     assert client.get("/health").json["status"] == "OK"
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("spoil", [Path.mkdir, lambda file: file.symlink_to(file.name)])
 def test_health_is_503_where_no_file_can_be(client, environ, spoil):
     file = Path(environ["DB_PATH"])
