@@ -1,10 +1,13 @@
 # `make` alone lists what there is to do.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --require-hashes --requirement
+LOCK := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make lock, from the lists in pyproject.toml'
 export FLASK_SKIP_DOTENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-postgresql test-deploy test-browser lint seed audit soak bench clean
+.PHONY: help run test test-postgresql test-deploy test-browser lint seed lock audit soak bench clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
@@ -35,8 +38,15 @@ lint: .venv/installed-tests  ## check the style of the code
 seed: .venv/installed  ## add the sample data, once
 	@$(BIN)/flask --app wsgi seed
 
+lock: .venv/installed-tests  ## pin what the packages in pyproject.toml need: write the requirements, with hashes
+	$(LOCK) --group service --output-file requirements.txt
+	$(LOCK) --group postgresql --constraints requirements.txt --output-file requirements-postgresql.txt
+	$(LOCK) --group tests --constraints requirements.txt --constraints requirements-postgresql.txt \
+		--output-file tests/requirements.txt
+
+# --strict: a package that could not be looked up is a failure.
 audit: .venv/installed-tests  ## check the pinned packages for known vulnerabilities, and the code for weak spots
-	$(BIN)/pip-audit --requirement requirements.txt
+	$(BIN)/pip-audit --strict --disable-pip --requirement requirements.txt --requirement requirements-postgresql.txt
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml mechtech wsgi.py gunicorn.conf.py
 
 soak: .venv/installed-tests  ## run the tests that take minutes
@@ -55,11 +65,11 @@ clean:  ## remove the environment and what was built; databases stay
 	@touch $@
 
 .venv/installed: .venv/made requirements.txt
-	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(INSTALL) requirements.txt
 	@touch $@
 
 .venv/installed-tests: .venv/installed tests/requirements.txt
-	$(BIN)/pip install --quiet --requirement tests/requirements.txt
+	$(INSTALL) tests/requirements.txt
 	@touch $@
 
 .axe/node_modules:  # what checks the accessibility of a page
