@@ -15,14 +15,13 @@ class Files(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def site(folder: Path, **pages: str):
-    """The address of a site with these pages and the scripts of docs/; folder: where its files are put."""
+def site(folder: Path):
+    """The address of a site with an empty page and the scripts of docs/; its files are in the folder's `site`."""
     folder = folder / "site"
     folder.mkdir()
     for file in DOCS.glob("*.js"):
         (folder / file.name).write_bytes(file.read_bytes())
-    for name, text in {"index": "<!doctype html><title>A site</title>", **pages}.items():
-        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    (folder / "index.html").write_text("<!doctype html><title>A site</title>", encoding="utf-8")
     with served(partial(Files, directory=folder)) as port:
         yield f"http://127.0.0.1:{port}"
 
