@@ -15,7 +15,7 @@ help:  ## list these commands
 run: .venv/installed  ## start the server for development, with sample data in a new database
 	@$(BIN)/flask --app wsgi seed --if-new
 	@echo "Sample accounts: john@mechtech.example, jane@mechtech.example, admin@mechtech.example; password: password123"
-	@exec $(BIN)/gunicorn --reload wsgi:app
+	@$(BIN)/flask --app wsgi send-mail & exec $(BIN)/gunicorn --reload wsgi:app
 
 test: .venv/installed-tests  ## run the test suite
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup

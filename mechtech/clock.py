@@ -18,4 +18,8 @@ def text(seconds: int) -> str:
 
 
 def seconds(text: str) -> int:
-    return int(datetime.fromisoformat(text).timestamp())
+    return int(moment(text).timestamp())
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

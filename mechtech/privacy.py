@@ -4,6 +4,7 @@ from mechtech import clock
 from mechtech.accounts import repository as accounts
 from mechtech.database import Database, Transaction, get_db
 from mechtech.errors import Conflict
+from mechtech.mail import outbox
 from mechtech.texts import address_key
 from mechtech.web import idempotency
 
@@ -18,6 +19,7 @@ ABOUT_A_PERSON = {
 ENDED = "FROM bookings WHERE status IN ('completed', 'cancelled') AND created_at < :before AND email <> :address"
 REMOVED = {
     "read messages": "FROM contact_messages WHERE status = 'read' AND created_at < :before",
+    "sent mails": "FROM outbox WHERE (sent_at IS NOT NULL OR given_up_at IS NOT NULL) AND created_at < :before",
     "expired idempotency keys": "FROM idempotency_keys WHERE created_at <= :oldest_kept",
 }
 
@@ -36,7 +38,8 @@ class Person:
 
     def find(self, tx: Transaction | Database) -> dict[str, list[int]]:
         """The ids of all that is about the person, by kind."""
-        return {kind: [row["id"] for row in tx.all(sql, self._params)] for kind, sql in ABOUT_A_PERSON.items()}
+        found = {kind: [row["id"] for row in tx.all(sql, self._params)] for kind, sql in ABOUT_A_PERSON.items()}
+        return {**found, "mails": outbox.find_about(tx, self.email, found["bookings"])}
 
     def forget(self) -> dict[str, list[int]]:
         """Make bookings and the account anonymous and delete the rest; the ids of all this, as find() gives them."""
@@ -59,6 +62,8 @@ class Person:
                 _remove_keys(tx, "contact", message_id)
             for user_id in found["accounts"]:
                 _anonymize_account(tx, user_id)
+            for mail_id in found["mails"]:
+                tx.write("DELETE FROM outbox WHERE id = :id", {"id": mail_id})
             return found
 
         return get_db().transaction(forget_all)

@@ -6,7 +6,7 @@ from functools import wraps
 import click
 from flask import Flask
 
-from mechtech.commands import accounts, backups, data, privacy
+from mechtech.commands import accounts, backups, data, mail, privacy
 from mechtech.errors import Unavailable
 
 COMMANDS = (
@@ -25,6 +25,7 @@ COMMANDS = (
     accounts.remove_admin,
     privacy.forget,
     privacy.purge,
+    mail.send_mail,
 )
 
 

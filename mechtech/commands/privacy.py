@@ -33,7 +33,7 @@ def forget(email, yes):
 @click.option("--older-than", required=True, callback=_seconds, metavar="TIME", help="Such as 365d.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(older_than, yes):
-    """Make old bookings that have ended anonymous; delete old messages that were read, and expired keys."""
+    """Make old bookings that have ended anonymous; delete old messages that were read, old mails, and expired keys."""
     before = clock.now() - older_than
     _confirm(f"From before {clock.text(before)}: {_listed(privacy.count_old(before))}.", yes)
     click.echo(f"Purged: {_listed(privacy.purge(before))}.")

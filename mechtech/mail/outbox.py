@@ -78,6 +78,17 @@ def claim(db: Database) -> dict | None:
     return claimed[0] if claimed else None
 
 
+def find_about(tx: Transaction | Database, email: str, booking_ids: list[int]) -> list[int]:
+    """The ids of the mails to an address in lower case, and of those that tell of it or of these bookings."""
+    found = []
+    for row in tx.all("SELECT id, kind, recipient, content FROM outbox WHERE recipient <> ''"):
+        told = json.loads(row["content"])
+        of_booking = row["kind"] != "owner_message" and told.get("id") in booking_ids
+        if of_booking or email in (row["recipient"].lower(), told.get("email", "").lower()):
+            found.append(row["id"])
+    return found
+
+
 def settle(
     db: Database, mail: dict, due_at: int | None = None, sent_at: int | None = None, given_up_at: int | None = None
 ) -> None:

@@ -1,0 +1,85 @@
+"""Makes the letter of a mail in the outbox: plain text and HTML, of the two templates that have its kind's name."""
+
+import json
+import re
+from email.message import EmailMessage
+from email.utils import formatdate
+
+import jinja2
+
+from mechtech import clock
+from mechtech.settings import Settings
+from mechtech.texts import ascii_address
+from mechtech.web import tokens
+
+# One address, and nothing else that a header or a server could read in it.
+ADDRESS = re.compile(r"""[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\]+@[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\]+""")
+
+
+class NotAnAddress(Exception):
+    """No mail can be sent to the recipient, now or later."""
+
+
+def letter(mail: dict, settings: Settings) -> EmailMessage:
+    """mail: a row of the outbox. To be called in the app's context, which signs the links. Raises NotAnAddress."""
+    recipient = ascii_address(mail["recipient"])
+    if not ADDRESS.fullmatch(recipient):
+        raise NotAnAddress
+    content = json.loads(mail["content"])
+    told = {**content, "facts": content, "link": _link(mail["kind"], content, settings)}
+    subject, _, text = TEMPLATES.get_template(f"{mail['kind']}.txt").render(told).partition("\n\n")
+    sender = settings.mail_from or "mechtech@localhost"  # of letters that only the log shows
+    message = EmailMessage()
+    message["Subject"] = _one_line(subject.removeprefix("Subject:"))
+    message["From"] = f"MechTECH <{sender}>"
+    message["To"] = recipient
+    if mail["kind"].startswith("owner_") and ADDRESS.fullmatch(ascii_address(content["email"])):
+        message["Reply-To"] = ascii_address(content["email"])
+    message["Date"] = formatdate()
+    # The same at each try, so that a mail that arrives twice can be told.
+    message["Message-ID"] = f"<{mail['created_at'].replace(':', '')}.{mail['id']}@{sender.split('@')[1]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    message.add_alternative(TEMPLATES.get_template(f"{mail['kind']}.html").render(told), subtype="html")
+    return message
+
+
+def _link(kind: str, content: dict, settings: Settings) -> str:
+    """Where the mail leads. Tokens stand in the fragment, which no server logs."""
+    if kind == "owner_message":
+        return f"{settings.public_url}/admin#messages"
+    if kind == "owner_booking":
+        return f"{settings.public_url}/admin#{content['reference']}"
+    if kind == "reset":
+        return f"{settings.site_url}/reset#token={tokens.for_reset(content['account_id'], content['key'])}"
+    token = tokens.for_booking(content["id"], clock.seconds(content["created_at"]))
+    return f"{settings.site_url}/booking#token={token}"
+
+
+def _one_line(text: str) -> str:
+    return "".join(character for character in " ".join(text.split()) if character.isprintable())
+
+
+def _when(time: str) -> str:
+    """The time as people write it, with its zone."""
+    return f"{clock.moment(time):%-d %B %Y, %H:%M} UTC"
+
+
+def _map(place: dict) -> str:
+    at = "{latitude}/{longitude}".format_map(place)
+    return "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=16/".format_map(place) + at
+
+
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("mechtech.mail"),
+    autoescape=jinja2.select_autoescape(["html"]),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters.update(
+    when=_when,
+    map=_map,
+    line=_one_line,
+    tel=lambda phone: re.sub("[^0-9+]", "", re.split("(?i)e?x", phone)[0]),
+)
