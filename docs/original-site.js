@@ -26,9 +26,10 @@
     return Object.assign((bookings ?? messages ?? mechanics).map(renamed), { length: total });
   }
   window.fetch = async (address, options) => {
-    const path = new URL(address, location).pathname.replace(/\/$/, "");
+    const { pathname, search } = new URL(address, location);
+    const path = pathname.replace(/\/$/, "");
     if (!/^\/(api\/|health$)/.test(path)) return send(address, options);
-    if (options || !/^\/api\/(booking|contact|mechanics)$/.test(path)) return send(api + path, options);
+    if (options || search || !/^\/api\/(booking|contact|mechanics)$/.test(path)) return send(api + path + search, options);
     const list = await (lists[path] ??= load(path).finally(() => setTimeout(() => delete lists[path], 60_000)));
     return Object.assign(new Response(), { json: async () => list });
   };

@@ -3,6 +3,7 @@
 The pages in original/ read bare arrays, other names and `b.id.substring`, and write by innerHTML.
 """
 
+import json
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,16 @@ def test_a_service_that_refuses_is_no_empty_list(original):
     page.route("**/api/booking?*", lambda route: route.fulfill(status=503, json={"message": "Later."}))
     sign_in(page)
     expect(page.locator("#bookings")).to_have_text("Could not load bookings")
+
+
+def test_what_is_no_list_is_passed_on_as_it_is(original):
+    page = original.open_page("dashboard")
+    book = "given => fetch('/api/booking/', given).then(answer => answer.json())"
+    sent = {"method": "POST", "headers": {"Content-Type": "application/json"}, "body": json.dumps(BOOKING)}
+    made = page.evaluate(book, sent)
+    assert made["id"] == "BK000001"
+    assert "bookingToken" in made
+    found = page.evaluate("fetch('/api/mechanics?limit=1').then(answer => answer.json())")
+    assert (found["total"], len(found["mechanics"])) == (3, 1)
+    assert page.evaluate("fetch('/api/none').then(answer => answer.status)") == 404
+    assert page.evaluate("fetch('original-site.js').then(answer => answer.text())").startswith("// Lets")
