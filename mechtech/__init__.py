@@ -14,6 +14,7 @@ from mechtech.errors import Unavailable
 from mechtech.health import health
 from mechtech.mail.outbox import Outbox
 from mechtech.mechanics.routes import mechanics
+from mechtech.openapi.routes import openapi
 from mechtech.pages.routes import pages
 from mechtech.passwords import Hasher
 from mechtech.web import authentication, origins, paths, proxies, rate_limit, request_log, security_headers
@@ -43,7 +44,7 @@ def create_app(config: settings.Settings | None = None) -> App:
     for layer in (origins, rate_limit):
         layer.init_app(app)
     authentication.init_app(app, find_account=accounts.find)
-    for blueprint in (health, auth, booking, contact, mechanics, pages, errors):
+    for blueprint in (health, auth, booking, contact, mechanics, pages, openapi, errors):
         app.register_blueprint(blueprint)
 
     app.json.sort_keys = False  # rows keep the order of their columns

@@ -1,14 +1,18 @@
 """/health for monitoring, and / as an index for a person with curl or with a browser."""
 
-import re
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from flask import Blueprint, Response, current_app, jsonify, request
+from marshmallow import fields, validate
 
 from mechtech.database import get_db
 from mechtech.errors import Unavailable
 from mechtech.version import VERSION
+from mechtech.web.answers import Answer, gives, gives_file
+from mechtech.web.authentication import anyone
 from mechtech.web.error_handlers import log, refused
+from mechtech.web.fields import about
+from mechtech.web.paths import endpoints
 from mechtech.web.request_log import of_request
 
 HEALTH_SECONDS = 2  # how long the database and the limiter's storage have for their answers
@@ -21,9 +25,41 @@ def start_checks(state) -> None:
     state.app.extensions["mechtech.health"] = ThreadPoolExecutor(4, "health")
 
 
+def _state_field():
+    return fields.String(validate=validate.OneOf(("ok", "error")))
+
+
+class States(Answer):
+    status = fields.String(validate=validate.Equal("OK"))
+    message = fields.String(metadata=about(example="MechTECH is running."))
+    version = fields.String(metadata=about(example=VERSION))
+    database = _state_field()
+    limits = fields.String(validate=validate.OneOf(("ok", "error")), metadata=about("The storage of the rate limit."))
+
+
+class Ill(States):
+    status = fields.String(validate=validate.Equal("ERROR"))
+    error = fields.String(validate=validate.Equal("unavailable"))
+    request_id = fields.String(data_key="requestId", metadata=about(example="9f8528954043ee60"))
+
+
+class Endpoint(Answer):
+    method = fields.String(metadata=about(example="GET"))
+    path = fields.String(metadata=about(example="/health"))
+    who = fields.String(metadata=about("Who may call it.", "anyone"))
+
+
+class Index(Answer):
+    name = fields.String(metadata=about(example="MechTECH"))
+    version = fields.String(metadata=about(example=VERSION))
+    endpoints = fields.List(fields.Nested(Endpoint))
+
+
 @health.get("/health")
-def show_health():
-    """200 if both answer in time, else 503; the one that does not says "error"."""
+@anyone
+@gives(States, others={503: Ill})
+def show_health() -> dict | tuple[dict, int, dict]:
+    """Tell whether the database and the rate limit's storage answer in time: the one that does not says "error"."""
     pool = current_app.extensions["mechtech.health"]
     checks = {
         "database": pool.submit(get_db().check),
@@ -49,24 +85,21 @@ def _state(name: str, check: Future) -> str:
 
 
 @health.get("/")
+@anyone
+@gives_file("text/html")
+@gives(Index)
 def show_index() -> Response:
-    """The index as JSON, or a small page for a browser, which prefers HTML. A cache asks again for each."""
+    """List the endpoints; a browser, which prefers HTML, gets a small page. A cache asks again for each."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
         return current_app.blueprints["pages"].send_static_file("index.html")
-    answer = jsonify(name="MechTECH", version=VERSION, endpoints=_endpoints())
+    answer = jsonify(name="MechTECH", version=VERSION, endpoints=_index())
     answer.cache_control.no_cache = True
     return answer
 
 
-def _endpoints() -> list[dict]:
+def _index() -> list[dict]:
     """Every endpoint: method, path, and who may call it."""
     return [
-        {
-            "method": method,
-            "path": re.sub(r"<.*?>", ":id", rule.rule),
-            "who": getattr(current_app.view_functions[rule.endpoint], "who", "anyone"),
-        }
-        for rule in current_app.url_map.iter_rules()
-        for method in sorted(rule.methods - {"HEAD", "OPTIONS"})
-        if rule.endpoint != "pages.static"
+        {"method": method, "path": path.replace("{id}", ":id"), "who": view.who}
+        for method, path, view, _ in endpoints(current_app)
     ]

@@ -4,8 +4,12 @@ import pytest
 
 from mechtech import create_app, prepare_database
 from mechtech.settings import from_environment
+from mechtech.web.paths import App
+from tests.described import DescribedClient
 from tests.gunicorn_server import Server
 from tests.postgresql_server import database_of, drop_all, drop_database_of
+
+App.test_client_class = DescribedClient  # every answer that a test gets is held to the description
 
 SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
 BOOKING = {

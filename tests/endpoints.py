@@ -3,6 +3,7 @@
 ENDPOINTS = {
     ("GET", "/health", "anyone"),
     ("GET", "/", "anyone"),
+    ("GET", "/openapi.json", "anyone"),
     ("GET", "/admin", "anyone"),
     ("GET", "/booking", "anyone"),
     ("GET", "/reset", "anyone"),

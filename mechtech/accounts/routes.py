@@ -5,13 +5,15 @@ from contextlib import suppress
 from flask import Blueprint
 
 from mechtech.accounts import repository
+from mechtech.accounts.answers import Account, AccountSaved, SignedIn
 from mechtech.accounts.failed_logins import verify_login
 from mechtech.accounts.schemas import Forgot, Login, Profile, Reset, Signup
-from mechtech.errors import Invalid, InvalidCredentials, InvalidToken
+from mechtech.errors import Invalid, InvalidCredentials, InvalidToken, RateLimited
 from mechtech.mail.links import send_link
 from mechtech.passwords import get_hasher, hash_password
 from mechtech.texts import address_key
 from mechtech.web import request_log, tokens
+from mechtech.web.answers import Posted, Told, gives
 from mechtech.web.authentication import Caller, anyone, user
 from mechtech.web.body import takes
 
@@ -21,7 +23,9 @@ auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 @auth.post("/signup")
 @takes(Signup)
 @anyone
+@gives(SignedIn, 201)
 def signup(fields: dict) -> tuple[dict, int]:
+    """Make an account."""
     password = hash_password(fields.pop("new_password"))
     account = repository.create(**fields, password=password)
     request_log.name_account(account["id"])
@@ -31,7 +35,9 @@ def signup(fields: dict) -> tuple[dict, int]:
 @auth.post("/login")
 @takes(Login)
 @anyone
+@gives(SignedIn, refusals=(InvalidCredentials, RateLimited))
 def login(fields: dict) -> dict:
+    """Sign in."""
     account = repository.find_login(fields["email"])
     if account is not None:
         request_log.name_account(account["id"])
@@ -44,14 +50,18 @@ def login(fields: dict) -> dict:
 
 @auth.get("/profile")
 @user
+@gives(Account)
 def show_profile(caller: Caller) -> dict:
+    """Show one's own account."""
     return {"user": _shown(caller.user)}
 
 
 @auth.put("/profile")
 @takes(Profile)
 @user
+@gives(AccountSaved)
 def update_profile(fields: dict, caller: Caller) -> dict:
+    """Change one's own name, phone or password."""
     new_password = fields.pop("new_password", None)
     if new_password is None:
         return {"message": "Your profile is saved.", "user": _shown(repository.update(caller.user_id, fields))}
@@ -69,7 +79,9 @@ def update_profile(fields: dict, caller: Caller) -> dict:
 
 @auth.post("/logout")
 @user
+@gives(Told)
 def logout(caller: Caller) -> dict:
+    """End every token of the account."""
     repository.end_tokens(caller.user_id)
     return {"message": "You are signed out everywhere."}
 
@@ -77,8 +89,12 @@ def logout(caller: Caller) -> dict:
 @auth.post("/forgot")
 @takes(Forgot)
 @anyone
+@gives(Posted, 202)
 def forgot(fields: dict) -> tuple[dict, int]:
-    """The same, in the same time, whether there is an account or not."""
+    """Mail a link for a new password.
+
+    The answer is the same, in the same time, whether there is an account or not.
+    """
     account = repository.find_login(fields["email"])
     content = account and {"account_id": account["id"], "key": repository.reset_key(account)}
     send_link("reset", address_key(fields["email"]), account and account["email"], content)
@@ -88,7 +104,9 @@ def forgot(fields: dict) -> tuple[dict, int]:
 @auth.post("/reset")
 @takes(Reset)
 @anyone
+@gives(SignedIn)
 def reset(fields: dict) -> dict:
+    """Set a new password with the token of a link."""
     account = _account_of_link(fields["token"])
     request_log.name_account(account["id"])
     new = hash_password(fields["new_password"])

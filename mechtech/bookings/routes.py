@@ -4,11 +4,13 @@ from flask import Blueprint, current_app
 
 from mechtech import clock
 from mechtech.bookings import changes, repository, rules
+from mechtech.bookings.answers import Booked, BookingChanged, Bookings, OneBooking, Reviewed
 from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Link, Review
-from mechtech.errors import NotFound
+from mechtech.errors import Conflict, Forbidden, NotFound
 from mechtech.mail.links import send_link
 from mechtech.texts import address_key
 from mechtech.web import idempotency, tokens
+from mechtech.web.answers import Posted, gives
 from mechtech.web.authentication import Caller, anyone, guest, owner, user
 from mechtech.web.body import asks, takes
 from mechtech.web.idempotency import RetryHeaders
@@ -20,7 +22,9 @@ booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 @booking.post("")
 @takes(Booking, headers=RetryHeaders)
 @guest
+@gives(Booked, 201, refusals=(Conflict,))
 def create(fields: dict, headers: dict, caller: Caller) -> tuple[dict, int, dict]:
+    """Book help, as a guest or as a user."""
     by_admin = caller.is_admin
     user_id = None if by_admin else caller.user_id
     retry = idempotency.retry(headers["retry_key"], caller.user_id)
@@ -39,7 +43,9 @@ def create(fields: dict, headers: dict, caller: Caller) -> tuple[dict, int, dict
 @booking.get("")
 @asks(BookingQuery, for_admin=AdminBookingQuery)
 @user
+@gives(Bookings)
 def list_page(query: PageQuery, caller: Caller) -> dict:
+    """List one's own bookings; for an admin, everyone's."""
     filters = {**query.filters, "user_id": None if caller.is_admin else caller.user_id}
     oldest_first = filters.pop("order") == "oldest"
     bookings, total, following = repository.list_page(filters, query.after, query.limit, oldest_first)
@@ -48,14 +54,18 @@ def list_page(query: PageQuery, caller: Caller) -> dict:
 
 @booking.get("/<booking_id:id>")
 @owner
+@gives(OneBooking, refusals=(NotFound,))
 def show(id: int, caller: Caller) -> dict:
+    """Show a booking with its service and its history."""
     return {"booking": _opened(repository.find_with_its_service_and_history(id), caller)}
 
 
 @booking.put("/<booking_id:id>")
 @takes(BookingUpdate)
 @owner
+@gives(BookingChanged, refusals=(Forbidden, NotFound, Conflict))
 def update(id: int, fields: dict, caller: Caller) -> dict:
+    """Cancel or correct a booking; for an admin, also take it through its life."""
     _opened(repository.find(id), caller)
     rules.check_update_allowed(fields, caller.role)
     return _update(id, fields, caller, "The booking is updated.")
@@ -64,8 +74,12 @@ def update(id: int, fields: dict, caller: Caller) -> dict:
 @booking.post("/<booking_id:id>/link")
 @takes(Link)
 @anyone
+@gives(Posted, 202)
 def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
-    """The same, in the same time, whether the booking and the address belong together or not."""
+    """Mail the link to a booking again.
+
+    The answer is the same, in the same time, whether the booking and the address belong together or not.
+    """
     asked = address_key(fields["email"])
     found = repository.find_of(id, asked)
     send_link("link", f"{id} {asked}", found and found["email"], found)
@@ -74,7 +88,9 @@ def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
 
 @booking.delete("/<booking_id:id>")
 @owner
+@gives(BookingChanged, refusals=(NotFound, Conflict))
 def cancel(id: int, caller: Caller) -> dict:
+    """Cancel a booking. It stays, as a cancelled one."""
     _opened(repository.find(id), caller)
     return _update(id, {"status": "cancelled"}, caller, "The booking is cancelled.")
 
@@ -82,7 +98,9 @@ def cancel(id: int, caller: Caller) -> dict:
 @booking.post("/<booking_id:id>/review")
 @takes(Review)
 @owner
+@gives(Reviewed, 201, refusals=(Forbidden, NotFound, Conflict))
 def review(id: int, fields: dict, caller: Caller) -> tuple[dict, int]:
+    """Review a completed booking, once."""
     _opened(repository.find(id), caller)
     rules.check_review_allowed(caller.user)
     changes.review(id, fields["rating"], fields["review"])

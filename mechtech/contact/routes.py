@@ -3,8 +3,11 @@
 from flask import Blueprint
 
 from mechtech.contact import repository
+from mechtech.contact.answers import MessageChanged, Messages, MessageSent, OneMessage
 from mechtech.contact.schemas import Contact, ContactQuery
+from mechtech.errors import Conflict, NotFound
 from mechtech.web import idempotency
+from mechtech.web.answers import gives
 from mechtech.web.authentication import Caller, admin, anyone
 from mechtech.web.body import asks, takes
 from mechtech.web.idempotency import RetryHeaders
@@ -16,7 +19,9 @@ contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 @contact.post("")
 @takes(Contact, headers=RetryHeaders)
 @anyone
+@gives(MessageSent, 201, refusals=(Conflict,))
 def create(fields: dict, headers: dict) -> tuple[dict, int, dict]:
+    """Send a message."""
     message_id, replayed = repository.create(fields, idempotency.retry(headers["retry_key"], None))
     answer = {"message": "Thank you, we have your message.", "id": message_id}
     return answer, 201, idempotency.replay_headers(replayed)
@@ -25,26 +30,34 @@ def create(fields: dict, headers: dict) -> tuple[dict, int, dict]:
 @contact.get("")
 @asks(ContactQuery)
 @admin
+@gives(Messages)
 def list_page(query: PageQuery, caller: Caller) -> dict:
+    """List the messages, the newest first."""
     messages, total, following = repository.list_page(query.filters, query.after, query.limit)
     return {"total": total, "messages": messages, "nextCursor": query.cursor(following)}
 
 
 @contact.get("/<row_id:id>")
 @admin
+@gives(OneMessage, refusals=(NotFound,))
 def show(id: int, caller: Caller) -> dict:
+    """Show a message."""
     return {"message": repository.find(id)}
 
 
 @contact.put("/<row_id:id>/read")
 @admin
+@gives(MessageChanged, refusals=(NotFound,))
 def mark_read(id: int, caller: Caller) -> dict:
+    """Mark a message as read."""
     repository.mark_read(id)
     return {"message": "The message is marked as read.", "messageId": id}
 
 
 @contact.delete("/<row_id:id>")
 @admin
+@gives(MessageChanged, refusals=(NotFound,))
 def delete(id: int, caller: Caller) -> dict:
+    """Delete a message."""
     repository.delete(id)
     return {"message": "The message is deleted.", "messageId": id}

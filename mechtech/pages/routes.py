@@ -2,6 +2,11 @@
 
 from flask import Blueprint, Response, request
 
+from mechtech.web.answers import gives_file
+from mechtech.web.authentication import anyone
+
+html = gives_file("text/html")
+
 pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/pages")
 
 
@@ -12,15 +17,24 @@ def ignore_ranges() -> None:
 
 
 @pages.get("/admin")
+@anyone
+@html
 def dispatch() -> Response:
+    """The dispatch page, which works over this API with an admin's token."""
     return pages.send_static_file("dispatch.html")
 
 
 @pages.get("/booking")
+@anyone
+@html
 def booking() -> Response:
+    """The page of one booking, where links in mails lead."""
     return pages.send_static_file("booking.html")
 
 
 @pages.get("/reset")
+@anyone
+@html
 def reset() -> Response:
+    """The page for a new password, where links in mails lead."""
     return pages.send_static_file("reset.html")

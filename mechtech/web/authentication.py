@@ -9,10 +9,14 @@ from functools import wraps
 
 from flask import Flask, current_app, g, request
 
-from mechtech.errors import Forbidden, InvalidToken, TokenExpired, Unauthorized
+from mechtech.errors import Forbidden, InvalidToken, Refusal, TokenExpired, Unauthorized
 from mechtech.web import request_log, tokens
+from mechtech.web.answers import may_raise
 
 FIND_ACCOUNT = "mechtech.find_account"
+BAD_TOKEN = (Unauthorized, InvalidToken, TokenExpired)
+# What opens an endpoint, as OpenAPI has it: one of these.
+NO_TOKEN, USER_TOKEN, BOOKING_TOKEN = {}, {"userToken": []}, {"bookingToken": []}
 
 
 def init_app(app: Flask, find_account: Callable[[int], dict | None]) -> None:
@@ -47,33 +51,33 @@ class Caller:
 
 def anyone(view):
     """It makes no difference who asks: no token is looked at."""
-    view.who = "anyone"
+    view.who, view.security = "anyone", []
     return view
 
 
 def visitor(view):
     """Anyone; a token that is not good counts as none."""
-    return _for(view, "anyone", _caller_or_guest)
+    return _for(view, "anyone", _caller_or_guest, [NO_TOKEN, USER_TOKEN, BOOKING_TOKEN])
 
 
 def guest(view):
     """Anyone; but a token that is sent must be good: nothing of a user's silently becomes a guest's."""
-    return _for(view, "anyone", _caller)
+    return _for(view, "anyone", _caller, [NO_TOKEN, USER_TOKEN], *BAD_TOKEN)
 
 
 def user(view):
     """The holder of a user's token."""
-    return _for(view, "user", _require_user)
+    return _for(view, "user", _require_user, [USER_TOKEN], *BAD_TOKEN)
 
 
 def admin(view):
     """A user whose role is admin."""
-    return _for(view, "admin", _require_admin)
+    return _for(view, "admin", _require_admin, [USER_TOKEN], *BAD_TOKEN, Forbidden)
 
 
 def owner(view):
     """The holder of some good token; the view asks whether it opens the booking."""
-    return _for(view, "owner", _require_token)
+    return _for(view, "owner", _require_token, [USER_TOKEN, BOOKING_TOKEN], *BAD_TOKEN)
 
 
 def calls_as_admin() -> bool:
@@ -81,13 +85,13 @@ def calls_as_admin() -> bool:
     return _caller_or_guest().is_admin
 
 
-def _for(view, who: str, find: Callable[[], Caller]):
+def _for(view, who: str, find: Callable[[], Caller], security: list[dict], *refusals: type[Refusal]):
     @wraps(view)
     def checked(*args, **kwargs):
         return view(*args, caller=find(), **kwargs)
 
-    checked.who = who  # for the index and the description
-    return checked
+    checked.who, checked.security = who, security  # for the index and the description
+    return may_raise(checked, *refusals)
 
 
 def _require_user() -> Caller:
@@ -114,7 +118,7 @@ def _require_token() -> Caller:
 def _caller_or_guest() -> Caller:
     try:
         return _caller()
-    except (Unauthorized, InvalidToken, TokenExpired):
+    except BAD_TOKEN:
         return Caller()
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 from flask import request
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
+from mechtech.web.answers import may_raise
 from mechtech.web.authentication import calls_as_admin
 
 LIMIT = 64 * 1024  # bytes
@@ -38,7 +39,7 @@ def takes(schema, headers=None):
             return _with_ignored(answer, unknown) if unknown else answer
 
         validated.body_schema, validated.headers_schema = schema, headers
-        return validated
+        return may_raise(validated, InvalidJSON, Invalid, PayloadTooLarge, UnsupportedMediaType)
 
     return decorate
 
@@ -65,8 +66,8 @@ def asks(schema, for_admin=None):
             query = chosen(request.query_string)
             return view(*args, query=dict(query) if isinstance(query, dict) else query, **kwargs)
 
-        validated.query_schema = schema
-        return validated
+        validated.query_schema = for_admin or schema
+        return may_raise(validated, Invalid)
 
     return decorate
 

@@ -1,7 +1,8 @@
 """The kinds of field that the contract's section Requests knows: marshmallow's, but that nothing is coerced.
 
 Each reads a value in `_deserialize` and has its texts in `default_error_messages`. All the rest is as marshmallow
-documents it: required, allow_none, load_default, validate, error_messages.
+documents it: required, allow_none, load_default, validate, error_messages. Their metadata are what JSON Schema can say
+beyond their validators, for the description of the API.
 """
 
 import re
@@ -10,9 +11,14 @@ from marshmallow import fields, validate
 
 from mechtech import texts
 
-SURROGATE = re.compile(r"[\ud800-\udfff]")
 DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 DIGITS = re.compile(r"-?[0-9]{1,4000}")  # Python reads no more than 4,300
+
+
+def about(description: str | None = None, example=None) -> dict:
+    """The metadata of a field, for the description of the API."""
+    told = {"description": description, "examples": None if example is None else [example]}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 class Length(validate.Length):
@@ -34,9 +40,13 @@ class OneOf(validate.OneOf):
 
 
 class Named:
-    """What every kind of field says where there is no value."""
+    """What every kind of field says where there is no value, and what is described of the kind."""
 
     default_error_messages = {"required": "This field is required.", "null": "This field is required."}
+    described: dict = {}
+
+    def __init__(self, *, metadata=None, **kwargs):
+        super().__init__(metadata={**self.described, **(metadata or {})}, **kwargs)
 
 
 class Text(Named, fields.String):
@@ -55,6 +65,7 @@ class Text(Named, fields.String):
     def __init__(self, *, multiline=False, **kwargs):
         super().__init__(**kwargs)
         self.multiline = multiline
+        self.metadata.setdefault("pattern", f"^[^{texts.CONTROLS}{'' if multiline else texts.BREAKS}]*$")
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         if not isinstance(value, str):
@@ -75,6 +86,12 @@ class Email(Text):
     """Loads with an international domain in its xn-- form, so that both forms are one address."""
 
     default_error_messages = {"not_email": "This is not an e-mail address."}
+    described = {
+        "format": "email",
+        "pattern": "@.+[.].",
+        "description": "Its domain has a dot, and may be an international one. Case makes no difference.",
+        "examples": ["rita@mail.example"],
+    }
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -93,6 +110,11 @@ class Phone(Text):
     default_error_messages = {
         "not_phone": "This must be a phone number: 4 to 21 digits, spaces and + - . / ( ), and perhaps ext. 123.",
     }
+    described = {
+        "pattern": f"^{texts.PHONE.pattern}$",
+        "description": "4 to 21 digits. It is cleaned before it is checked: other digits, dashes and spaces are taken.",
+        "examples": ["+1 212-555-0108"],
+    }
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -102,40 +124,6 @@ class Phone(Text):
         value = texts.clean_phone(super()._deserialize(value, attr, data, **kwargs))
         if not texts.is_phone(value):
             raise self.make_error("not_phone")
-        return value
-
-
-class Password(Named, fields.String):
-    """One that an account may have; never trimmed. One that cannot be right is for the login to refuse."""
-
-    default_error_messages = {"invalid": "This must be text."}
-
-    def _deserialize(self, value, attr, data, **kwargs) -> str:
-        if not isinstance(value, str) or SURROGATE.search(value):
-            raise self.make_error("invalid")
-        if not value:
-            raise self.make_error("required")
-        return value
-
-
-class NewPassword(Password):
-    """8 characters to 72 bytes, which is all that bcrypt looks at, in the form that is hashed."""
-
-    default_error_messages = {
-        "unprintable": "This has characters that cannot be printed.",
-        "too_long": "This must have at most 72 bytes.",
-    }
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.validators.insert(0, Length(min=8))
-
-    def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = texts.normalize_password(super()._deserialize(value, attr, data, **kwargs))
-        if texts.UNPRINTABLE.search(value):
-            raise self.make_error("unprintable")
-        if len(value.encode()) > 72:
-            raise self.make_error("too_long")
         return value
 
 
@@ -173,6 +161,7 @@ class Flag(Named, fields.Boolean):
     """true, false, 1 or 0; loads as 1 or 0."""
 
     default_error_messages = {"invalid": "This must be true or false."}
+    described = {"type": ["boolean", "integer"], "enum": [True, False, 1, 0]}
 
     def _deserialize(self, value, attr, data, **kwargs) -> int:
         if type(value) not in (bool, int, float) or value not in (0, 1):

@@ -12,6 +12,7 @@ from mechtech import clock
 from mechtech.database import Transaction
 from mechtech.errors import Conflict
 from mechtech.web import body
+from mechtech.web.fields import about
 from mechtech.web.schemas import Input
 
 KEPT_SECONDS = 24 * 3600
@@ -23,7 +24,8 @@ class RetryHeaders(Input):
     retry_key = String(
         data_key="Idempotency-Key",
         load_default=None,
-        validate=Regexp(r"[ -~]{1,255}\Z", error="This must be 1 to 255 printable ASCII characters."),
+        validate=Regexp(r"^[ -~]{1,255}\Z", error="This must be 1 to 255 printable ASCII characters."),
+        metadata=about("Made by the client: for 24 hours the same key gets the first answer again, and no second row."),
     )
 
 

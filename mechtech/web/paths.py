@@ -1,7 +1,10 @@
 """How addresses are read: a trailing slash is as good as none, never by a redirect, and ids are plain digits."""
 
+import re
+from collections.abc import Callable, Iterator
+
 from flask import Flask, Request
-from werkzeug.routing import BaseConverter, MapAdapter
+from werkzeug.routing import BaseConverter, MapAdapter, Rule
 
 
 class App(Flask):
@@ -16,6 +19,7 @@ class App(Flask):
 
 class RowId(BaseConverter):
     regex = "[0-9]{1,15}"  # no more than SQLite holds
+    described = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1, "examples": [1]}
 
     def to_python(self, value: str) -> int:
         return int(value)
@@ -25,6 +29,7 @@ class BookingId(RowId):
     """A booking's number, or its reference in any case."""
 
     regex = "(?:[Bb][Kk])?[0-9]{1,15}"
+    described = {"type": "string", "pattern": f"^{regex}$", "examples": ["BK000025"]}
 
     def to_python(self, value: str) -> int:
         return int(value.upper().removeprefix("BK"))
@@ -42,3 +47,11 @@ def init_app(app: Flask) -> None:
         return inner(environ, start_response)
 
     app.wsgi_app = without_trailing_slash
+
+
+def endpoints(app: Flask) -> Iterator[tuple[str, str, Callable, Rule]]:
+    """Every endpoint: method, path with its parts as {id}, view and rule. The files beside the pages are none."""
+    for rule in app.url_map.iter_rules():
+        if not rule.endpoint.endswith(".static"):
+            for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+                yield method, re.sub(r"<(?:.*?:)?(.*?)>", r"{\1}", rule.rule), app.view_functions[rule.endpoint], rule

@@ -2,7 +2,9 @@
 
 from marshmallow import EXCLUDE, Schema, ValidationError, pre_load, validates_schema
 
-from mechtech.web.fields import Number, Range, Text
+from mechtech.web.fields import Number, Range, Text, about
+
+WITH = "In degrees; with `{}`, or neither."
 
 
 class Input(Schema):
@@ -28,7 +30,14 @@ class Input(Schema):
 
 
 class Body(Input):
-    """A body. Null and empty are None for a field that allows None; other fields that are not required stay absent."""
+    """A body. Null and empty are None for a field that allows None; other fields that are not required stay absent.
+
+    aliases: names that are taken for fields which are absent. min_properties: how many fields must be sent. They are
+    for the description; the schema itself keeps to them.
+    """
+
+    aliases: dict[str, str] = {}
+    min_properties = 0
 
     @pre_load
     def read_empty(self, data: dict, **kwargs) -> dict:
@@ -67,5 +76,5 @@ class Pair:
 
 
 class Place(Pair, Body):
-    latitude = Number(load_default=None, validate=Range(-90, 90))
-    longitude = Number(load_default=None, validate=Range(-180, 180))
+    latitude = Number(load_default=None, validate=Range(-90, 90), metadata=about(WITH.format("longitude"), 40.7187))
+    longitude = Number(load_default=None, validate=Range(-180, 180), metadata=about(WITH.format("latitude"), -74.0007))

@@ -4,15 +4,14 @@ import pytest
 from marshmallow import Schema, ValidationError
 from marshmallow.validate import ContainsNoneOf, Length, OneOf, Range, Regexp
 
+from mechtech.accounts.fields import NewPassword, Password
 from mechtech.web.fields import (
     Choice,
     Decimal,
     Digits,
     Email,
     Flag,
-    NewPassword,
     Number,
-    Password,
     Phone,
     Text,
     Whole,

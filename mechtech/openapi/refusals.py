@@ -1,0 +1,75 @@
+"""How the description tells what an endpoint may refuse: the error, its status, its codes and its headers."""
+
+from apispec import APISpec
+from marshmallow import fields
+
+from mechtech.errors import Refusal
+from mechtech.web.answers import Answer
+from mechtech.web.fields import about
+
+WITH_FIELDS = {"validation", "invalid_credentials"}
+HEADERS = {
+    "X-Request-ID": ("The id of the request, which the log tells too: the one that was sent, if it is sane.", "string"),
+    "X-RateLimit-Limit": ("How many requests under /api/ a window has for one address.", "integer"),
+    "X-RateLimit-Remaining": ("How many are left.", "integer"),
+    "X-RateLimit-Reset": ("When the window ends, in seconds since 1970.", "integer"),
+    "Retry-After": ("In how many seconds to try again.", "integer"),
+    "WWW-Authenticate": ("What is wrong with the token, as RFC 6750 has it.", "string"),
+    "Idempotent-Replayed": ("`true` where an earlier request with this key has done it.", "string"),
+    "ETag": ("For `If-None-Match`.", "string"),
+}
+OF_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+RATE_LIMIT = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+class Error(Answer):
+    """Every error has this shape."""
+
+    error = fields.String(metadata=about("A code, for a program.", "not_found"))
+    message = fields.String(metadata=about("A sentence, for a person.", "Not found."))
+    request_id = fields.String(data_key="requestId", metadata=about("As in `X-Request-ID`.", "9f8528954043ee60"))
+    wrong_fields = fields.Dict(
+        values=fields.String(),
+        data_key="fields",
+        metadata={"optional": True, "description": "With `validation` and `invalid_credentials`: what is wrong where."},
+    )
+
+
+def headers(*names: str) -> dict:
+    """The headers of an answer, by reference."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *names)}
+
+
+def add_to(spec: APISpec) -> None:
+    spec.components.schema("Error", schema=Error)
+    for name, (sentence, kind) in HEADERS.items():
+        always = {"required": True} if name == "X-Request-ID" else {}
+        spec.components.header(name, {"description": sentence, "schema": {"type": kind}, **always})
+
+
+def responses(spec: APISpec, refusals: set[type[Refusal]], counted: bool) -> dict[str, str]:
+    """The responses of an endpoint that may raise these, by their status. counted: whether it is under /api/."""
+    messages: dict[int, dict[str, str]] = {}  # by status and code
+    for refusal in sorted(refusals, key=lambda one: (one.status, one.code, one.message)):
+        messages.setdefault(refusal.status, {}).setdefault(refusal.code, refusal.message)
+    return {str(status): _response(spec, status, of_status, counted) for status, of_status in messages.items()}
+
+
+def _response(spec: APISpec, status: int, messages: dict[str, str], counted: bool) -> str:
+    """The name of the response, which is the same for all endpoints that have these codes."""
+    codes = list(messages)
+    name = ".".join((str(status), *codes, *(() if counted else ("uncounted",))))
+    if name not in spec.components.responses:
+        code = codes[-1]
+        wrong = {"fields": {"email": "This field is required."}} if code in WITH_FIELDS else {}
+        example = {"error": code, "message": messages[code], "requestId": "9f8528954043ee60", **wrong}
+        shape = {"properties": {"error": {"type": "string", "enum": codes}}}
+        spec.components.response(
+            name,
+            {
+                "description": " ".join(f"`{code}`: {messages[code]}" for code in codes),
+                "headers": headers(*(RATE_LIMIT if counted else ()), *OF_STATUS.get(status, ())),
+                "content": {"application/json": {"schema": {"allOf": ["Error", shape]}, "example": example}},
+            },
+        )
+    return name

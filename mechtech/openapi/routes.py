@@ -1,0 +1,26 @@
+"""/openapi.json: the description, built once a process."""
+
+import json
+
+from flask import Blueprint, Response, current_app, request
+
+from mechtech.openapi.description import describe
+from mechtech.web.answers import gives_file
+from mechtech.web.authentication import anyone
+
+openapi = Blueprint("openapi", __name__)
+KEPT = "mechtech.openapi"  # the body, among the app's extensions
+
+
+@openapi.get("/openapi.json")
+@anyone
+@gives_file("application/json")
+def show_description() -> Response:
+    """The description of this API in OpenAPI 3.1."""
+    kept = current_app.extensions
+    if KEPT not in kept:
+        kept[KEPT] = json.dumps(describe(current_app), ensure_ascii=False, separators=(",", ":")).encode()
+    answer = Response(kept[KEPT], mimetype="application/json")
+    answer.add_etag()
+    answer.cache_control.no_cache = True
+    return answer.make_conditional(request)
