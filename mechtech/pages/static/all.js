@@ -1,65 +1,55 @@
 // All bookings: filters and pages. A row is used by the list of what waits, too.
 import { call, query } from "./api.js";
-import { $, dotted, el, field, form, status, waited, when } from "./dom.js";
-
-const STATUSES = ["pending", "confirmed", "in-progress", "completed", "cancelled"];
+import { $, action, count, dotted, el, field, form, status, waited, when } from "./dom.js";
 
 export function row(one, { unseen = false, waits = false } = {}) {
   const time = el("time", { dateTime: one.created_at, title: when(one.created_at) }, waited(one.created_at));
-  const line = el("a", { id: `${waits ? "waiting" : "all"}-${one.id}`, href: `#${one.reference}` },
+  const [id, href] = [`${waits ? "waiting" : "all"}-${one.id}`, `#${one.reference}`];
+  return el("li", {}, el("a", { id, href, "aria-current": location.hash === href },
     el("span", { className: "top" }, el("strong", {}, one.service_type),
       unseen && el("b", { className: "unseen" }, "New"), waits ? time : status(one.status)),
     el("span", {}, dotted(one.name, `${one.vehicle_brand} ${one.vehicle_model}`)),
-    el("span", { className: "note" }, dotted(one.reference, waits ? one.location : when(one.created_at), one.mechanic?.name)));
-  if (location.hash === line.hash) line.setAttribute("aria-current", "true");
-  return el("li", {}, line);
+    el("span", { className: "note" }, dotted(one.reference, waits ? one.location : when(one.created_at), one.mechanic?.name))));
 }
 
-/** What shows the first page of a list. load(cursor) shows one and gives the cursor of the next. */
-export function pager(place, load) {
-  const before = [];
-  const go = async (cursor) => {
-    const next = await load(cursor).catch((refusal) => place.replaceChildren(el("p", { className: "wrong" }, refusal.message)));
-    if (next === undefined) return;
-    const button = (text, open, click) => el("button", { type: "button", disabled: !open, click }, text);
-    const back = button("Previous page", before.length, () => go(before.pop()));
-    const on = button("Next page", next, () => (before.push(cursor), go(next)));
-    place.replaceChildren(...(before.length || next ? [back, on] : []));
+/** What shows a list in pages, below filters. showPage(typed, cursor) gives the cursor of the next and a sentence. */
+export function listing(place, pages, makeFields, showPage) {
+  const turn = async (typed, cursors) => {
+    const [next, sentence] = await showPage(typed, cursors.at(-1));
+    const back = cursors.length > 1 && action("Previous page", () => turn(typed, cursors.slice(0, -1)));
+    const on = next && action("Next page", () => turn(typed, [...cursors, next]));
+    pages.replaceChildren(...[back, on].filter(Boolean));
+    return sentence;
   };
-  return () => ((before.length = 0), go(null));
+  return async () => {
+    if (!place.firstChild) place.append(form(await makeFields(), "Show", (typed) => turn(typed, [null]), "filters"));
+    place.firstChild.requestSubmit();
+  };
 }
 
-/** The time in UTC at which a day begins on this clock, or a later one. */
-function day(text, later = 0) {
-  if (!text) return null;
-  const [year, month, date] = text.split("-").map(Number);
-  return `${new Date(year, month - 1, date + later).toISOString().slice(0, 19)}Z`;
-}
-
-export async function showAll() {
-  if ($("filters").firstChild) return $("filters").firstChild.requestSubmit();
+async function makeFilters() {
+  const statuses = ["pending", "confirmed", "in-progress", "completed", "cancelled"];
   const { mechanics } = await call("GET", "mechanics?verified=all&limit=200");
   const select = (name, label, ...options) => field(name, label, { prefix: "all-by-", type: "select", options });
   const input = (name, label, type, hint) => field(name, label, { prefix: "all-by-", type, hint });
-  const fields = [
+  return [
     input("q", "Search", "search", "Reference, name, e-mail or phone."),
-    select("status", "Status", ["", "any"], ...STATUSES.map((name) => [name, name])),
+    select("status", "Status", ["", "any"], ...statuses.map((name) => [name, name])),
     select("mechanicId", "Mechanic", ["", "any"], ...mechanics.map(({ id, name }) => [id, name])),
     select("order", "Order", ["", "newest first"], ["oldest", "oldest first"]),
     input("from", "From", "date"), input("to", "To", "date"),
   ];
-  let asked, found;
-  const turn = pager($("pages"), async (cursor) => {
-    const { total, bookings, nextCursor } = await call("GET", `booking${query({ ...asked, limit: 25, cursor })}`);
-    $("all-rows").replaceChildren(...bookings.map((one) => row(one)));
-    found = total >= 10000 ? "10,000 bookings or more" : `${total} ${total === 1 ? "booking" : "bookings"}`;
-    return nextCursor;
-  });
-  const show = async (typed) => {
-    asked = { ...typed, from: day(typed.from), to: day(typed.to, 1) };
-    await turn();
-    return found;
-  };
-  $("filters").replaceChildren(form(fields, "Show", show, "filters"));
-  $("filters").firstChild.requestSubmit();
 }
+
+/** The time in UTC at which a day begins on this clock, or a later one. */
+function day(text, later = 0) {
+  const [year, month, date] = text.split("-").map(Number);
+  return text && `${new Date(year, month - 1, date + later).toISOString().slice(0, 19)}Z`;
+}
+
+export const showAll = listing($("filters"), $("pages"), makeFilters, async ({ from, to, ...typed }, cursor) => {
+  const asked = query({ ...typed, from: day(from), to: day(to, 1), limit: 25, cursor });
+  const { total, bookings, nextCursor } = await call("GET", `booking${asked}`);
+  $("all-rows").replaceChildren(...bookings.map((one) => row(one)));
+  return [nextCursor, count(total, "booking")];
+});

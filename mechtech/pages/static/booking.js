@@ -1,7 +1,7 @@
 // A guest's booking, opened by the token in the link: see it, correct it, cancel it, review it.
 
 import { call, session } from "./api.js";
-import { $, changed, el, facts, field, form, history, map, phone, place, say, status, when } from "./dom.js";
+import { $, el, facts, field, form, history, map, phone, place, say, sendChanges, status, when } from "./dom.js";
 
 const CORRECTED_UNTIL = ["pending", "confirmed"];
 
@@ -61,12 +61,11 @@ function corrections(one) {
     place("", one),
     field("description", "What happened", { type: "textarea", rows: 4, value: one.description }),
   ];
-  const node = form(fields, "Save", async (typed) => {
-    const changes = changed(typed, one);
-    if (!Object.keys(changes).length) return "Nothing is changed.";
+  const save = async (changes) => {
     await call("PUT", `booking/${number}`, changes);
     await show("Thank you, it is corrected.");
-  });
+  };
+  const node = form(fields, "Save", (typed) => sendChanges(typed, one, save));
   const here = ({ target }) => {
     const found = ({ coords }) => {
       node.elements.latitude.value = coords.latitude.toFixed(6);

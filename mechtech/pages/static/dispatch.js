@@ -1,50 +1,48 @@
 // The dispatch page: signing in, which view is shown, and the refresh of what waits.
-import { call, forgetKey, query, Refusal, retryKey, session } from "./api.js";
+import { call, make, query, refusal, session } from "./api.js";
 import { showAll, row } from "./all.js";
-import { $, action, el, field, form, place, say } from "./dom.js";
+import { $, action, count, el, field, form, place, say } from "./dom.js";
 import { showMechanics } from "./mechanics.js";
 import { showMessages } from "./messages.js";
 import { openBooking } from "./opened.js";
 
 const SECONDS = 30; // between two refreshes
-
 let known = null; // numbers of the bookings that were there at the first look, or were opened since
 let refreshed = 0;
-let asking = null;
+let asking = null; // a promise and what resolves it, while the page asks to sign in
 
-session.signIn = (refusal) => (asking ??= askToSignIn(refusal).finally(() => (asking = null)));
-
-/** Over the page, which keeps all that was typed. */
-function askToSignIn(refusal) {
-  const dialog = $("sign-in");
-  const kept = session.token && `${refusal.message} All that you typed is kept.`;
-  $("sign-in-why").textContent = kept || "For those who run the garage.";
-  return new Promise((resolve) => {
-    const fields = [
-      field("email", "E-mail", { type: "email", autocomplete: "username", prefix: "sign-in-", value: askToSignIn.email }),
-      field("password", "Password", { type: "password", autocomplete: "current-password", prefix: "sign-in-" }),
-    ];
-    const asked = form(fields, "Sign in", async ({ email, password }) => {
-      const { token, user } = await call("POST", "auth/login", { email, password });
-      const fields = { email: "This account is not an admin's." };
-      if (user.role !== "admin") throw new Refusal(403, { message: "", fields });
-      askToSignIn.email = email;
-      session.keep(token);
-      dialog.close();
-      resolve();
-    });
-    dialog.querySelector("form")?.remove();
-    dialog.append(asked);
-    if (!dialog.open) dialog.showModal();
-    asked.querySelector(askToSignIn.email ? "[type=password]" : "input").focus();
-  });
-}
+const account = [
+  field("email", "E-mail", { type: "email", autocomplete: "username", prefix: "sign-in-" }),
+  field("password", "Password", { type: "password", autocomplete: "current-password", prefix: "sign-in-" }),
+];
+const signIn = form(account, "Sign in", async (typed) => {
+  const { token, user } = await call("POST", "auth/login", typed);
+  if (user.role !== "admin") throw refusal(403, { fields: { email: "This account is not an admin's." } });
+  session.keep(token);
+  signIn.elements.password.value = "";
+  asking.resolve();
+  asking = null;
+  $("sign-in").close();
+});
+$("sign-in").append(signIn);
 $("sign-in").addEventListener("cancel", (event) => event.preventDefault());
 $("sign-in").addEventListener("close", () => asking && $("sign-in").showModal());
 
+/** Over the page, which keeps all that was typed. */
+session.signIn = (refused) => {
+  if (!asking) {
+    asking = Promise.withResolvers();
+    const kept = session.token && `${refused.message} All that you typed is kept.`;
+    $("sign-in-why").textContent = kept || "For those who run the garage.";
+    $("sign-in").showModal();
+    signIn.elements[signIn.elements.email.value ? "password" : "email"].focus();
+  }
+  return asking.promise;
+};
+
 $("sign-out").addEventListener("click", async () => {
   await call("POST", "auth/logout").catch(() => {});
-  session.keep(null);
+  session.keep("");
   location.reload();
 });
 
@@ -54,20 +52,19 @@ export async function refresh() {
   try {
     const { total, bookings } = await call("GET", `booking${query({ status: "pending", order: "oldest", limit: 200 })}`);
     known ??= new Set(bookings.map(({ id }) => id));
-    const unseen = bookings.filter(({ id }) => !known.has(id));
+    const unseen = bookings.filter(({ id }) => !known.has(id)).length;
     const focused = document.activeElement?.id;
-    const time = new Date().toLocaleTimeString(undefined, { hour12: false });
-    $("waiting-rows").replaceChildren(...bookings.map((one) => row(one, { unseen: !known.has(one.id), waits: true })));
-    if (!total) $("waiting-rows").append(el("li", { className: "none" }, "Nobody waits."));
+    const rows = bookings.map((one) => row(one, { unseen: !known.has(one.id), waits: true }));
+    $("waiting-rows").replaceChildren(...(total ? rows : [el("li", { className: "none" }, "Nobody waits.")]));
     if (focused) $(focused)?.focus({ preventScroll: true });
-    $("count").textContent = total;
-    $("count").hidden = !total;
+    Object.assign($("count"), { textContent: total, hidden: !total });
     document.title = `${total ? `(${total}) ` : ""}Dispatch – MechTECH`;
-    const news = unseen.length ? `${unseen.length} new ${unseen.length === 1 ? "booking" : "bookings"}` : "";
-    if ($("news").textContent !== news) $("news").textContent = news;
+    const news = unseen ? count(unseen, "new booking") : "";
+    if ($("news").textContent !== news) $("news").textContent = news; // a screen reader says it once
+    const time = new Date().toLocaleTimeString(undefined, { hour12: false });
     say($("refreshed"), `Oldest first. As of ${time}, every ${SECONDS} s.`);
-  } catch (refusal) {
-    say($("refreshed"), `Not refreshed: ${refusal.message}`, true);
+  } catch (refused) {
+    say($("refreshed"), `Not refreshed: ${refused.message}`, true);
   }
 }
 
@@ -76,12 +73,8 @@ setInterval(() => {
 }, 1000);
 
 /** Say which of the links leads to where we are. */
-function mark(links, hash) {
-  document.querySelectorAll(links).forEach((a) => {
-    if (a.hash === hash) a.setAttribute("aria-current", "true");
-    else a.removeAttribute("aria-current");
-  });
-}
+const mark = (links, hash) =>
+  document.querySelectorAll(links).forEach((a) => a.setAttribute("aria-current", a.hash === hash));
 
 /** What stands behind the # is a view or a booking's reference, as in the links of mails. */
 async function show() {
@@ -100,12 +93,11 @@ async function show() {
   window.scrollTo(0, 0);
   say($("trouble"), "");
   const load = { all: showAll, messages: showMessages, mechanics: showMechanics }[view];
-  await load?.().catch((refusal) => say($("trouble"), refusal.message, true));
+  await load?.().catch((refused) => say($("trouble"), refused.message, true));
 }
 
 async function enter(typed, node) {
-  const made = await call("POST", "booking", typed, retryKey(typed));
-  forgetKey();
+  const made = await make("booking", typed);
   const link = `${location.origin}/booking#token=${made.bookingToken}`;
   const text = field("link", `Link for the customer of ${made.id}`, { value: link, readOnly: true });
   const copy = async (button) => {

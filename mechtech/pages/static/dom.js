@@ -11,15 +11,17 @@ export function el(tag, properties = {}, ...children) {
 }
 export const $ = (id) => document.getElementById(id);
 export const dotted = (...parts) => parts.filter(Boolean).join(" · ");
+/** "1 booking", "2 bookings"; totals stop at 10,000. */
+export const count = (number, word) => `${number}${number >= 10000 ? " or more" : ""} ${word}${number === 1 ? "" : "s"}`;
 
 /** A labelled field. type: of an input, "textarea", or "select" with options [[value, text], …]. */
 export function field(name, label, { type = "text", options = [], value, prefix = "", hint, ...rest } = {}) {
   const id = `${prefix}${name}`;
   const plain = !["textarea", "select"].includes(type);
   const choices = options.map(([key, text]) => el("option", { value: key }, text));
-  const input = el(plain ? "input" : type, { id, name, ...(plain && { type }), ...rest }, choices);
+  const described = hint && { "aria-describedby": `${id}-hint` };
+  const input = el(plain ? "input" : type, { id, name, ...(plain && { type }), ...described, ...rest }, choices);
   if (value != null) input.defaultValue = value;
-  if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
   const note = hint && el("small", { id: `${id}-hint` }, hint);
   return el("div", { className: "field" }, el("label", { htmlFor: id }, label), input, note);
 }
@@ -28,72 +30,60 @@ export function field(name, label, { type = "text", options = [], value, prefix 
 export function form(fields, label, save, className = "") {
   const says = el("p", { role: "status", className: "says" });
   const press = el("button", { className: "primary" }, label);
-  const bottom = el("div", { className: "press" }, press, says);
-  const submit = async (event) => {
-    event.preventDefault();
-    if (press.disabled) return;
+  const send = async () => {
     node.querySelectorAll(".error").forEach((error) => error.remove());
     node.querySelectorAll("[aria-invalid]").forEach((input) => input.removeAttribute("aria-invalid"));
-    press.disabled = true;
-    try {
-      say(says, (await save(values(node), node)) ?? "");
-    } catch (refusal) {
-      showRefusal(node, says, refusal);
-    } finally {
-      press.disabled = false;
-    }
+    say(says, (await save(values(node), node)) ?? "");
   };
-  const node = el("form", { noValidate: true, className, submit }, fields, bottom);
+  const submit = (event) => {
+    event.preventDefault();
+    once(press, send, (refused) => say(says, showErrors(node, refused), true));
+  };
+  const node = el("form", { noValidate: true, className, submit }, fields, el("div", { className: "press" }, press, says));
   return node;
 }
 
-/** What was typed, by name; numbers as numbers. */
-function values(node) {
-  const typed = Object.fromEntries(new FormData(node));
-  for (const name of ["latitude", "longitude", "cost", "experience_years", "rating"]) {
-    const text = typed[name]?.trim().replace(",", ".");
-    if (text !== undefined) typed[name] = text === "" ? null : Number.isNaN(Number(text)) ? text : Number(text);
-  }
-  return typed;
+/** Run it, unless it runs already: the button is disabled meanwhile. What it throws goes to `failed`. */
+async function once(button, run, failed) {
+  if (button.disabled) return;
+  button.disabled = true;
+  await run().catch(failed).finally(() => (button.disabled = false));
 }
+
+const NUMBERS = ["latitude", "longitude", "cost", "experience_years", "rating"];
+const number = (text) => (text === "" ? null : Number.isNaN(Number(text)) ? text : Number(text));
+const typed = ([name, text]) => [name, NUMBERS.includes(name) ? number(text.trim().replace(",", ".")) : text];
+/** What was typed, by name; numbers as numbers. */
+const values = (node) => Object.fromEntries([...new FormData(node)].map(typed));
 
 export function say(node, text, wrong = false) {
   node.textContent = text;
   node.classList.toggle("wrong", wrong);
 }
 
-function showRefusal(node, says, refusal) {
-  if (!("status" in refusal)) throw refusal;
-  const others = [];
-  for (const [name, text] of Object.entries(refusal.fields)) {
+/** Each error at its field; what is left to say. */
+function showErrors(node, { message, fields }) {
+  const left = Object.entries(fields).filter(([name, text]) => {
     const input = node.querySelector(`[name="${CSS.escape(name)}"]`);
-    if (!input) others.push(text);
-    else {
-      const id = `${input.id}-error`;
-      input.setAttribute("aria-invalid", "true");
-      input.setAttribute("aria-errormessage", id);
-      input.closest(".field").append(el("p", { id, className: "error", role: "alert" }, text));
-    }
-  }
-  say(says, [refusal.message, ...others].join(" "), true);
+    const id = `${input?.id}-error`;
+    input?.setAttribute("aria-invalid", "true");
+    input?.setAttribute("aria-errormessage", id);
+    input?.closest(".field").append(el("p", { id, className: "error", role: "alert" }, text));
+    return !input;
+  });
   node.querySelector("[aria-invalid]")?.focus();
+  return [message, ...left.map(([, text]) => text)].join(" ");
 }
 
 /** A button that does one thing at a time. A refusal is shown by `refused`, or in the nearest place for it. */
 export function action(text, run, { className = "", question, refused, ...rest } = {}) {
-  const click = async ({ target }) => {
+  const click = ({ target }) => {
     if (question && !confirm(question)) return;
     const says = target.closest(":has(.says)")?.querySelector(".says");
-    target.disabled = true;
-    try {
-      await run(target);
-    } catch (refusal) {
-      const sentence = [refusal.message, ...Object.values(refusal.fields ?? {})].join(" ");
-      if (refused) await refused(refusal, sentence);
-      else say(says, sentence, true);
-    } finally {
-      target.disabled = false;
-    }
+    once(target, async () => run(target), (failure) => {
+      const sentence = [failure.message, ...Object.values(failure.fields ?? {})].join(" ");
+      return refused ? refused(failure, sentence) : say(says, sentence, true);
+    });
   };
   return el("button", { type: "button", className, click, ...rest }, text);
 }
@@ -110,19 +100,19 @@ export function place(prefix, { latitude, longitude } = {}) {
   return el("div", { className: "pair" }, first, second);
 }
 
-/** What of the typed differs from what is there; of a place on the map always both. */
-export function changed(typed, before) {
-  const unlike = ([name, value]) => (value === "" ? null : value) !== (before[name] === "" ? null : (before[name] ?? null));
+/** Send what of the typed differs from what is there; of a place on the map always both. */
+export async function sendChanges(typed, before, send) {
+  const known = (value) => (value === "" ? null : (value ?? null));
+  const unlike = ([name, value]) => known(value) !== known(before[name]);
   const changes = Object.fromEntries(Object.entries(typed).filter(unlike));
   const { latitude, longitude } = typed;
-  return "latitude" in changes || "longitude" in changes ? { ...changes, latitude, longitude } : changes;
+  if ("latitude" in changes || "longitude" in changes) Object.assign(changes, { latitude, longitude });
+  return Object.keys(changes).length ? send(changes) : "Nothing is changed.";
 }
 
-export function facts(pairs) {
-  const given = pairs.filter(([, value]) => value != null && value !== "");
-  return el("dl", {}, given.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
-}
-export const phone = (number) => number && el("a", { href: `tel:${number.replace(/[^\d+]/g, "")}` }, number);
+const fact = ([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
+export const facts = (pairs) => el("dl", {}, pairs.filter(([, value]) => value != null && value !== "").map(fact));
+export const phone = (number) => number && el("a", { href: `tel:${number.split(/ext|x/i)[0].replace(/[^\d+]/g, "")}` }, number);
 export const mail = (address) => address && el("a", { href: `mailto:${encodeURIComponent(address)}` }, address);
 export const status = (name) => el("span", { className: `status ${name}` }, name);
 export function map({ latitude, longitude }) {
@@ -134,12 +124,12 @@ export const when = (time) =>
   new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short", hour12: false });
 export function waited(time) {
   const minutes = Math.max(0, Math.floor((Date.now() - new Date(time)) / 60000));
-  if (minutes < 60) return `${minutes} min`;
-  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
+  if (days) return `${days} d ${hours} h`;
+  return hours ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
 }
 export function history(steps) {
-  const by = (who) => (who === "admin" ? "the garage" : `the ${who}`);
-  const line = (step) => el("li", {}, status(step.status), ` ${when(step.at)}, by ${by(step.by)}`);
+  const by = { admin: "the garage", customer: "the customer", guest: "the guest" };
+  const line = (step) => el("li", {}, status(step.status), ` ${when(step.at)}, by ${by[step.by]}`);
   return el("ol", { className: "history" }, steps.map(line));
 }

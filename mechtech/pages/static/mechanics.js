@@ -1,6 +1,6 @@
 // Mechanics: add, change, verify.
 import { call } from "./api.js";
-import { $, action, changed, dotted, el, field, form, phone, place } from "./dom.js";
+import { $, action, dotted, el, field, form, phone, place, sendChanges } from "./dom.js";
 
 /** What is typed into the form stays; the list is read anew. */
 export async function showMechanics() {
@@ -11,19 +11,15 @@ export async function showMechanics() {
 }
 
 function row(one) {
-  const verify = async () => {
-    await call("PUT", `mechanics/${one.id}`, { verified: !one.verified });
-    await showMechanics();
-  };
+  const verify = () => call("PUT", `mechanics/${one.id}`, { verified: !one.verified }).then(showMechanics);
   const word = one.verified ? "Unverify" : "Verify";
-  const edit = () => showForm(one).querySelector("input").focus();
   const rating = one.review_count && `★ ${one.rating} (${one.review_count})`;
   const mark = el("span", { className: `status ${one.verified ? "" : "pending"}` }, one.verified ? "verified" : "unverified");
   const who = el("span", { className: "who" }, el("span", {}, el("strong", {}, one.name), " ", mark),
     el("span", {}, phone(one.phone)),
     el("span", { className: "note" }, dotted(one.specializations, `${one.experience_years} years`, rating)));
   return el("li", {}, who, el("span", { className: "press" },
-    action("Change", edit, { "aria-label": `Change ${one.name}` }),
+    action("Change", () => showForm(one).querySelector("input").focus(), { "aria-label": `Change ${one.name}` }),
     action(word, verify, { "aria-label": `${word} ${one.name}`, className: one.verified ? "" : "primary" }),
     el("span", { role: "status", className: "says" })));
 }
@@ -37,14 +33,12 @@ function showForm(one = null) {
     field("specializations", "Specializations", { hint: "For example Engine Repair, Towing.", ...given("specializations") }),
     place("mechanic-", one ?? {}),
   ];
-  const save = async (typed) => {
-    const changes = one ? changed(typed, one) : typed;
-    if (!Object.keys(changes).length) return "Nothing is changed.";
+  const save = async (changes) => {
     await call(one ? "PUT" : "POST", one ? `mechanics/${one.id}` : "mechanics", changes);
-    showForm().open = false;
+    showForm();
     await showMechanics();
   };
-  const node = form(fields, one ? "Save" : "Add", save, "wide");
+  const node = form(fields, one ? "Save" : "Add", (typed) => (one ? sendChanges(typed, one, save) : save(typed)), "wide");
   if (one) node.querySelector(".press").append(action("Leave it as it was", () => showForm()));
   const box = el("details", { open: Boolean(one) }, el("summary", {}, one ? `Change ${one.name}` : "Add a mechanic"), node);
   $("mechanic-form").replaceChildren(box);

@@ -1,26 +1,19 @@
 // Messages of the site's contact form.
-import { pager } from "./all.js";
+import { listing } from "./all.js";
 import { call, query } from "./api.js";
-import { $, action, el, field, mail, when } from "./dom.js";
+import { $, action, count, el, field, mail, when } from "./dom.js";
 
-let load = null;
-
-export function showMessages() {
-  if (!load) {
-    const options = [["unread", "unread"], ["read", "read"], ["", "all"]];
-    const choice = field("status", "Show", { prefix: "messages-", type: "select", options });
-    $("messages-filter").append(choice);
-    load = pager($("messages-pages"), async (cursor) => {
-      const status = choice.querySelector("select").value;
-      const { messages, nextCursor } = await call("GET", `contact${query({ status, limit: 25, cursor })}`);
-      const none = el("p", { className: "none" }, "No messages.");
-      $("messages-rows").replaceChildren(...(messages.length ? messages.map(message) : [none]));
-      return nextCursor;
-    });
-    choice.addEventListener("change", load);
-  }
-  return load();
+function makeFilter() {
+  const options = [["unread", "unread"], ["read", "read"], ["", "all"]];
+  const change = ({ target }) => target.form.requestSubmit();
+  return [field("status", "Status", { prefix: "messages-", type: "select", options, change })];
 }
+
+export const showMessages = listing($("messages-filter"), $("messages-pages"), makeFilter, async ({ status }, cursor) => {
+  const { total, messages, nextCursor } = await call("GET", `contact${query({ status, limit: 25, cursor })}`);
+  $("messages-rows").replaceChildren(...messages.map(message));
+  return [nextCursor, count(total, "message")];
+});
 
 function message(one) {
   const mark = one.status === "unread" && el("b", { className: "unseen" }, "Unread");
@@ -29,10 +22,7 @@ function message(one) {
     mark.remove();
     button.remove();
   };
-  const drop = async () => {
-    await call("DELETE", `contact/${one.id}`);
-    box.remove();
-  };
+  const drop = () => call("DELETE", `contact/${one.id}`).then(() => box.remove());
   const question = `Delete the message of ${one.fullName}?`;
   const buttons = [mark && action("Mark as read", read), action("Delete", drop, { className: "danger", question })];
   const box = el("article", { className: "card" }, el("h2", {}, one.fullName, " ", mark),

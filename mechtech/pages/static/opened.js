@@ -1,41 +1,35 @@
 // A booking opened: everything of it, and what can be done next.
 import { call, query } from "./api.js";
-import { $, action, changed, dotted, el, facts, field, form, history, mail, map, phone, place, say, status, when } from "./dom.js";
+import { $, action, dotted, el, facts, field, form, history, mail, map, phone, place, say, sendChanges, status, when } from "./dom.js";
 
 const NEAREST = 5; // mechanics shown
 const WITH_SLOTS = 3; // of those, how many are asked for their free slots: each is a call
 const RADIUS = 100; // km
 let shown = 0; // the number of the booking that stands there, or is on its way
 
-/** Load it and show it. done: called after each change. */
+/** Load it and show it; what was typed into the same booking's forms stays. done: called after each change. */
 export async function openBooking(number, done, sentence = "", wrong = false) {
   shown = number;
   const section = $("opened");
-  if (section.dataset.number !== String(number)) section.replaceChildren(el("p", { className: "note" }, "One moment …"));
-  let content;
-  try {
-    content = parts((await call("GET", `booking/${number}`)).booking, done);
-  } catch (refusal) {
-    content = [back(), el("p", { className: "wrong", role: "alert" }, refusal.message)];
-  }
+  const same = section.dataset.number === String(number);
+  if (!same) section.replaceChildren(el("p", { className: "note" }, "One moment …"));
+  const content = await call("GET", `booking/${number}`).then(
+    ({ booking }) => parts(booking, done),
+    (refused) => [back(), el("p", { className: "wrong", role: "alert" }, refused.message)],
+  );
   if (shown !== number) return;
-  keepTyped(section, String(number), () => section.replaceChildren(...content));
+  const inputs = same ? [...section.querySelectorAll("input, textarea")] : [];
+  const typed = inputs.filter(({ value, defaultValue }) => value !== defaultValue);
+  section.dataset.number = number;
+  section.replaceChildren(...content);
+  for (const { id, value } of typed.filter(({ id }) => $(id))) {
+    $(id).value = value;
+    $(id).closest("details")?.setAttribute("open", "");
+  }
   if ($("opened-says")) say($("opened-says"), sentence, wrong);
   if (sentence) return;
   section.focus({ preventScroll: true });
   window.scrollTo(0, 0);
-}
-
-/** What was typed into the same booking's forms survives its being shown anew. */
-function keepTyped(section, number, render) {
-  const inputs = section.dataset.number === number ? [...section.querySelectorAll("input, textarea")] : [];
-  const typed = inputs.filter((input) => input.value !== input.defaultValue && input.closest("form").dataset.saved !== "yes");
-  section.dataset.number = number;
-  render();
-  for (const { id, value } of typed.filter(({ id }) => $(id))) {
-    $(id).value = value;
-    if ($(id).closest("details")) $(id).closest("details").open = true;
-  }
 }
 
 const back = () => action("← Back", () => window.history.back(), { className: "back quiet" });
@@ -45,7 +39,7 @@ function parts(one, done) {
   const final = ["completed", "cancelled"].includes(one.status);
   const save = async (changes, node) => {
     const { message } = await call("PUT", `booking/${one.id}`, changes);
-    if (node) node.dataset.saved = "yes";
+    for (const input of node?.elements ?? []) input.defaultValue = input.value; // it is not to be kept as typed
     await openBooking(one.id, done, message);
     done();
   };
@@ -55,10 +49,8 @@ function parts(one, done) {
     done();
   };
   const press = (text, changes, className = "", question) => action(text, () => save(changes), { className, question, refused });
-  const link = async () => {
-    const { message } = await call("POST", `booking/${one.id}/link`, { email: one.email });
-    say($("opened-says"), message);
-  };
+  const mailLink = () => call("POST", `booking/${one.id}/link`, { email: one.email });
+  const link = async () => say($("opened-says"), (await mailLink()).message);
   const review = service?.rating && dotted("★".repeat(service.rating) + "☆".repeat(5 - service.rating), service.review);
   return [
     back(),
@@ -92,32 +84,32 @@ function another(one, press) {
 
 /** The nearest with a free slot; without a place, or with none near it, the best rated ones. */
 function mechanics(one, press) {
-  const pending = one.status === "pending";
-  const changes = (mechanicId) => ({ ...(pending && { status: "confirmed" }), mechanicId });
+  const { latitude, longitude, status, mechanic } = one;
+  const pending = status === "pending";
+  const changes = (mechanicId) => (pending ? { status: "confirmed", mechanicId } : { mechanicId });
   const title = el("h3", {}, "Nearest free mechanics");
   const list = el("ul", { className: "rows nearest" });
   const ask = async (names) => (await call("GET", `mechanics${query({ available: "true", limit: NEAREST, ...names })}`)).mechanics;
   const load = async () => {
-    const { latitude, longitude } = one;
     let found = latitude == null ? [] : await ask({ latitude, longitude, radius: RADIUS });
     if (!found.length) {
       title.append(latitude == null ? " (no place on the map is known)" : ` (none within ${RADIUS} km: the best rated)`);
       found = await ask({});
     }
-    found = found.filter(({ id }) => id !== one.mechanic?.id);
+    found = found.filter(({ id }) => id !== mechanic?.id);
     if (!found.length) list.append(el("li", { className: "none" }, "No other mechanic has a free slot."));
-    found.forEach((mechanic, index) => {
+    found.forEach((other, index) => {
       const slots = el("span", {});
-      const far = mechanic.distance_km != null && `${mechanic.distance_km} km`;
-      const near = el("span", {}, dotted(far, mechanic.review_count && `★ ${mechanic.rating}`), slots);
-      const can = el("span", { className: "note" }, mechanic.specializations);
-      const who = el("span", { className: "who" }, el("strong", {}, mechanic.name), near, can);
-      const text = `${pending ? "Confirm with" : "Give to"} ${mechanic.name}`;
-      list.append(el("li", {}, who, press(text, changes(mechanic.id), pending && !index ? "primary" : "")));
-      if (index < WITH_SLOTS) showSlots(mechanic.id, slots);
+      if (index < WITH_SLOTS) showSlots(other.id, slots);
+      const far = other.distance_km != null && `${other.distance_km} km`;
+      const who = el("span", { className: "who" }, el("strong", {}, other.name),
+        el("span", {}, dotted(far, other.review_count && `★ ${other.rating}`), slots),
+        el("span", { className: "note" }, other.specializations));
+      const text = `${pending ? "Confirm with" : "Give to"} ${other.name}`;
+      list.append(el("li", {}, who, press(text, changes(other.id), pending && !index ? "primary" : "")));
     });
   };
-  load().catch((refusal) => list.append(el("li", { className: "wrong" }, refusal.message)));
+  load().catch((refused) => list.append(el("li", { className: "wrong" }, refused.message)));
   return el("div", { className: "card" }, title, list, pending && press("Confirm without a mechanic", changes(null)));
 }
 
@@ -133,20 +125,17 @@ function costForm(one, save) {
     field("serviceDate", "Service date", { prefix: "opened-", type: "date", hint: completed ? "" : "Today, if empty." }));
   const send = ({ cost, serviceDate }, node) =>
     save({ ...(!completed && { status: "completed" }), cost, ...(serviceDate && { serviceDate }) }, node);
-  const title = completed ? "Cost and date" : "Complete the service";
-  return el("div", { className: "card" }, el("h3", {}, title), form([fields], completed ? "Correct it" : "Complete", send));
+  const title = el("h3", {}, completed ? "Cost and date" : "Complete the service");
+  return el("div", { className: "card" }, title, form([fields], completed ? "Correct it" : "Complete", send));
 }
 
 function corrections(one, save) {
-  const given = (name) => ({ prefix: "correct-", value: one[name] });
+  const given = (name, rest) => ({ prefix: "correct-", value: one[name], ...rest });
   const fields = [
-    field("phone", "Phone", { type: "tel", ...given("phone") }), field("location", "Place", given("location")),
-    place("correct-", one), field("description", "What happened", { type: "textarea", rows: 4, ...given("description") }),
+    field("phone", "Phone", given("phone", { type: "tel" })), field("location", "Place", given("location")),
+    place("correct-", one), field("description", "What happened", given("description", { type: "textarea", rows: 4 })),
   ];
-  const node = form(fields, "Save the corrections", async (typed, node) => {
-    const changes = changed(typed, one);
-    if (!Object.keys(changes).length) return "Nothing is changed.";
-    await save(changes, node);
-  });
+  const send = (typed, node) => sendChanges(typed, one, (changes) => save(changes, node));
+  const node = form(fields, "Save the corrections", send);
   return el("details", {}, el("summary", {}, "Correct the phone, the place or the description"), node);
 }
