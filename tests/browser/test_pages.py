@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import check_accessible
+from tests.conftest import BOOKING
 from tests.tools import sign_up, sql
 
 MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
@@ -153,3 +154,82 @@ def test_two_passwords_that_differ_are_told_at_the_second(garage):
     page.fill("#repeated", "password124")
     page.get_by_role("button", name="Set the password").click()
     expect(page.locator("#repeated-error")).to_have_text("The two are not the same.")
+
+
+def test_a_booking_typed_for_a_caller_outlives_the_session_and_is_made_once(garage):
+    owner = garage.dispatch("#new")
+    for name in ("name", "email", "vehicleType", "brand", "model", "service_type"):
+        owner.fill(f"#new-{name}", BOOKING[name])
+    garage.call("POST", "/api/auth/logout", token=garage.token)
+    owner.get_by_role("button", name="Enter the booking").click()
+    expect(owner.locator("#sign-in")).to_be_visible()
+    garage.sign_in(owner)
+    expect(owner.locator("#made")).to_contain_text("BK000001")
+    expect(owner).to_have_title("(1) Dispatch \N{EN DASH} MechTECH")
+
+
+def test_a_guest_who_cancels_first_and_a_full_mechanic_are_told_as_sentences(garage):
+    guest = garage.book()
+    owner = garage.dispatch("#BK000001")
+    owner.wait_for_selector(".nearest button")
+    garage.call("DELETE", "/api/booking/1", token=guest["bookingToken"])
+    owner.get_by_role("button", name="Confirm with Near Nina").click()
+    expect(owner.locator("#opened-says")).to_contain_text("A booking that is cancelled cannot become confirmed.")
+    expect(owner.locator("#opened h2")).to_contain_text("cancelled")
+
+    garage.book()
+    owner.goto(f"{garage.address}/admin#BK000002")
+    owner.get_by_role("button", name="Confirm with Near Nina").wait_for()
+    for number in range(3, 8):
+        garage.book()
+        garage.call("PUT", f"/api/booking/{number}", {"status": "confirmed", "mechanicId": 1}, garage.token)
+    owner.get_by_role("button", name="Confirm with Near Nina").click()
+    expect(owner.locator("#opened-says")).to_contain_text("This is how it stands now.")
+    expect(owner.locator(".nearest li")).to_have_count(2)
+    expect(owner.locator(".nearest")).not_to_contain_text("Near Nina")
+
+
+def test_a_review_and_a_phone_with_an_extension_are_text_and_a_link(garage):
+    guest = garage.book(phone="+1 555 0100 ext. 5")
+    for step in ({"status": "confirmed"}, {"status": "in-progress"}, {"status": "completed"}):
+        garage.call("PUT", "/api/booking/1", step, garage.token)
+    garage.call("POST", "/api/booking/1/review", {"rating": 4, "review": MARKUP}, guest["bookingToken"])
+    owner = garage.dispatch("#BK000001")
+    expect(owner.locator("#opened dl")).to_contain_text(f"★★★★☆ · {MARKUP}")
+    assert owner.locator("#opened img, #opened script").count() == 0
+    assert owner.locator("#opened a[href^=tel]").get_attribute("href") == "tel:+15550100"
+
+
+def test_the_whole_page_works_by_keyboard(garage):
+    garage.book()
+    owner = garage.open("/admin")
+    expect(owner.locator("#sign-in-email")).to_be_focused()
+    owner.keyboard.type("admin@example.com")
+    owner.keyboard.press("Tab")
+    owner.keyboard.type("password123")
+    owner.keyboard.press("Enter")
+    expect(owner.locator("#waiting-1")).to_be_visible()
+    press_tab_until(owner, "BK000001")
+    owner.keyboard.press("Enter")
+    owner.wait_for_selector(".nearest button")
+    press_tab_until(owner, "Correct the phone")
+    owner.keyboard.press("Enter")
+    owner.keyboard.press("Tab")
+    owner.keyboard.press("Tab")
+    owner.keyboard.press("Control+A")
+    owner.keyboard.type("Reached by Tab alone")
+    owner.keyboard.press("Enter")
+    expect(owner.locator("#opened dl")).to_contain_text("Reached by Tab alone")
+    owner.keyboard.press("Home")
+    press_tab_until(owner, "Messages")
+    owner.keyboard.press("Enter")
+    expect(owner.get_by_text("0 messages")).to_be_visible()
+
+
+def press_tab_until(page, text):
+    """Whoever has no mouse goes on until the focus is on what holds the text."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if text in page.evaluate("document.activeElement.closest('a, button, summary')?.innerText ?? ''"):
+            return
+    raise AssertionError(f"not reached by Tab: {text}")
