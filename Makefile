@@ -28,7 +28,7 @@ test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATAB
 test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, systemd's commands, curl and openssl
 	$(BIN)/pytest -m deploy tests/deploy
 
-test-browser: .venv/installed-tests .axe/node_modules  ## run the tests of the pages in Chromium, which must be there
+test-browser: .venv/installed-tests .node/node_modules  ## run the tests of the pages and of TypeScript's types; Chromium and npm must be there
 	$(BIN)/pytest -m browser tests/browser
 
 lint: .venv/installed-tests  ## check the style of the code
@@ -56,7 +56,7 @@ bench: .venv/installed-tests  ## measure the server against its floors
 	$(BIN)/python tests/bench/run.py
 
 clean:  ## remove the environment and what was built; databases stay
-	rm -rf .venv .axe .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .node .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/made:
@@ -72,5 +72,7 @@ clean:  ## remove the environment and what was built; databases stay
 	$(INSTALL) tests/requirements.txt
 	@touch $@
 
-.axe/node_modules:  # what checks the accessibility of a page
-	npm install --silent --no-save --prefix .axe axe-core@4.14.1
+.node/node_modules: Makefile  # what checks the accessibility of a page, and what makes and compiles types
+	npm install --silent --no-save --prefix .node \
+		axe-core@4.14.1 openapi-fetch@0.17.0 openapi-typescript@7.13.0 typescript@5.9.3
+	@touch $@

@@ -11,7 +11,8 @@ from tests.conftest import BOOKING, MECHANIC
 from tests.tools import running, sign_up
 
 HERE = Path(__file__).parent
-AXE = HERE.parent.parent / ".axe/node_modules/axe-core/axe.min.js"
+NODE = HERE.parent.parent / ".node/node_modules"
+AXE = NODE / "axe-core/axe.min.js"
 ADMIN = "admin@example.com"
 PLACES = {"Near Nina": (40.71, -73.99), "Middle Mo": (40.65, -73.95), "Far Fay": (40.9, -73.5)}
 
