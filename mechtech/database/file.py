@@ -128,7 +128,7 @@ class DatabaseFile:
                 connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
-                connection.create_function("casefold", 1, str.casefold, deterministic=True)
+                connection.create_function("casefold", 1, _casefold, deterministic=True)
                 connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
             except BaseException:
                 connection.close()
@@ -160,6 +160,10 @@ class DatabaseFile:
             raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
         self._inode = stamp.inode
         return stamp
+
+
+def _casefold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
 
 
 def _size(path: str) -> int:

@@ -256,3 +256,9 @@ def test_purge_deletes_old_messages_that_were_read_and_expired_keys(command, env
 def test_purge_needs_a_time(command, args):
     said, code = command("purge", *args, "--yes")
     assert code == 2 and "--older-than" in said
+
+
+def test_a_search_passes_bookings_without_a_phone(client, admin):
+    book(client, phone=None, name="Nobody's Phone")
+    for text, total in (("0100", 0), ("nobody", 1)):
+        assert client.get("/api/booking", query_string={"q": text}, token=admin).json["total"] == total
