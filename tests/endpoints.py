@@ -4,6 +4,7 @@ ENDPOINTS = {
     ("GET", "/health", "anyone"),
     ("GET", "/", "anyone"),
     ("GET", "/openapi.json", "anyone"),
+    ("GET", "/docs", "anyone"),
     ("GET", "/admin", "anyone"),
     ("GET", "/booking", "anyone"),
     ("GET", "/reset", "anyone"),

@@ -1,14 +1,19 @@
-"""/openapi.json: the description, built once a process."""
+"""/openapi.json: the description, built once a process; and the files of Swagger UI, which shows it at /docs."""
 
 import json
+from pathlib import Path
 
+import flask_swagger_ui
 from flask import Blueprint, Response, current_app, request
 
 from mechtech.openapi.description import describe
 from mechtech.web.answers import gives_file
 from mechtech.web.authentication import anyone
 
-openapi = Blueprint("openapi", __name__)
+# The files are taken as they were released. What else the package does is not used: its page has a script within it.
+SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+
+openapi = Blueprint("openapi", __name__, static_folder=SWAGGER_UI, static_url_path="/docs/swagger-ui")
 KEPT = "mechtech.openapi"  # the body, among the app's extensions
 
 

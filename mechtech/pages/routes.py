@@ -24,6 +24,14 @@ def dispatch() -> Response:
     return pages.send_static_file("dispatch.html")
 
 
+@pages.get("/docs")
+@anyone
+@html
+def docs() -> Response:
+    """The description as a page to read, and to try each call."""
+    return pages.send_static_file("docs.html")
+
+
 @pages.get("/booking")
 @anyone
 @html

@@ -7,7 +7,7 @@ import pytest
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
-@pytest.mark.parametrize("path", ["/admin", "/booking", "/reset", "/admin/"])
+@pytest.mark.parametrize("path", ["/admin", "/docs", "/booking", "/reset", "/admin/"])
 def test_a_page_is_html_without_a_line_of_script_in_it(lasting, path):
     answer = lasting.get(path)
     assert answer.status_code == 200
@@ -15,18 +15,18 @@ def test_a_page_is_html_without_a_line_of_script_in_it(lasting, path):
     assert not re.search(r"<script(?![^>]* src=)|\son\w+=|style=|javascript:", answer.text)
 
 
-@pytest.mark.parametrize("path", ["/admin", "/booking", "/reset", "/"])
+@pytest.mark.parametrize("path", ["/admin", "/docs", "/booking", "/reset", "/"])
 def test_a_page_asks_only_for_files_that_are_there_and_of_this_host(lasting, path):
     page = lasting.get(path, headers=BROWSER).text
     files = re.findall(r'<(?:link|script)[^>]* (?:href|src)="([^"]*)"', page)
     assert files
     for file in files:
-        assert file.startswith("/pages/")
+        assert file.startswith(("/pages/", "/docs/swagger-ui/"))
         assert lasting.get(file).status_code == 200
 
 
 def test_a_page_that_has_not_changed_is_304(lasting):
-    for path in ("/admin", "/pages/style.css"):
+    for path in ("/admin", "/pages/style.css", "/docs", "/docs/swagger-ui/swagger-ui-bundle.js"):
         tag = lasting.get(path).headers["ETag"]
         assert lasting.get(path, headers={"If-None-Match": tag}).status_code == 304
         assert lasting.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
@@ -42,11 +42,17 @@ def test_pages_do_not_count_against_the_rate_limit(lasting):
         assert "X-RateLimit-Limit" not in lasting.get(path).headers
 
 
-def test_a_page_takes_get_and_head_alone(lasting):
-    assert lasting.call("HEAD", "/admin").status_code == 200
-    answer = lasting.post("/admin", {})
+@pytest.mark.parametrize("path", ["/admin", "/docs", "/docs/swagger-ui/swagger-ui.css"])
+def test_a_page_takes_get_and_head_alone(lasting, path):
+    assert lasting.call("HEAD", path).status_code == 200
+    answer = lasting.post(path, {})
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
+
+
+def test_the_files_of_swagger_ui_are_there_with_their_licence_and_version(lasting):
+    assert "Apache License, Version 2.0" in lasting.get("/docs/swagger-ui/LICENSE").text
+    assert re.fullmatch(r"v5\.[0-9.]+", lasting.get("/docs/swagger-ui/VERSION").text.strip())
 
 
 def test_a_page_looks_at_no_token(lasting):
