@@ -13,6 +13,7 @@ from tests.gunicorn_server import ROOT
 from tests.tools import running, settings
 
 LEFT_OUT = "missing_required_header,use_after_free"  # hooks.py tells why, and the other exceptions
+HOOKS = {"SCHEMATHESIS_HOOKS": "tests.openapi.hooks", "PYTHONPATH": str(ROOT)}
 ADMIN, CUSTOMER = "admin@mechtech.example", "john@mechtech.example"
 
 
@@ -24,11 +25,11 @@ def run(folder: Path, caller: str, *options: str) -> None:
         guest = server.call("POST", "/api/booking", BOOKING).json["bookingToken"]
         callers = {"nobody": {}, "admin": {"CALLER_EMAIL": ADMIN}, "customer": {"CALLER_EMAIL": CUSTOMER}}
         callers["guest"] = {"CALLER_TOKEN": guest}
-        environ = {**os.environ, **server.environ, "SCHEMATHESIS_HOOKS": "tests.openapi.hooks", **callers[caller]}
+        environ = {**os.environ, **server.environ, **HOOKS, **callers[caller]}
         command = [str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run"]
         address = f"http://127.0.0.1:{server.port}/openapi.json"
         more = ["--exclude-checks", LEFT_OUT, "--generation-database", "none", "--warnings", "off", *options]
-        done = subprocess.run([*command, address, *more], cwd=ROOT, env=environ, capture_output=True, text=True)
+        done = subprocess.run([*command, address, *more], cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
