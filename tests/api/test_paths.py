@@ -9,7 +9,7 @@ from tests.endpoints import METHODS
 
 ENDPOINTS = {path.replace(":id", "1"): methods for path, methods in METHODS.items()}
 ALL_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "PROPFIND"]
-PAGES = ("/admin", "/booking", "/reset")
+PAGES = ("/admin", "/docs", "/booking", "/reset")
 SLASHED = [path + slash for path in ENDPOINTS for slash in ("", "/") if path + slash != "//"]
 every_path = pytest.mark.parametrize("path", SLASHED)
 
