@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent.resolve()))
 from mechtech import create_app, prepare_database
 from mechtech.cores import pin, usable_cores
 from mechtech.database.migrate import WrongDatabase
@@ -15,6 +15,7 @@ try:
     settings = load()
 except SettingError as error:
     sys.exit(f"Wrong setting: {error}")
+chdir = str(Path(__file__).parent.resolve())  # the release that is in place now, where a symlink leads to it
 logconfig_dict = logging_config(settings.log_format)
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency

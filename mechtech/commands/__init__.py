@@ -7,6 +7,7 @@ import click
 from flask import Flask
 
 from mechtech.commands import accounts, backups, data, mail, privacy
+from mechtech.database.migrate import WrongDatabase
 from mechtech.errors import Unavailable
 
 COMMANDS = (
@@ -43,5 +44,7 @@ def _in_one_line(command: Callable) -> Callable:
             command(**kwargs)
         except Unavailable as error:
             raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from None
+        except WrongDatabase as error:
+            raise click.ClickException(str(error)) from None
 
     return run

@@ -7,7 +7,7 @@ import click
 from flask import current_app
 
 from mechtech.database import get_db, sample
-from mechtech.database.migrate import WrongDatabase
+from mechtech.database.migrate import WrongDatabase, check_not_newer
 from mechtech.database.original import ImportRefused, Report
 from mechtech.database.original import import_original as run_import
 
@@ -26,6 +26,7 @@ def migrate(check):
     database = get_db()
     found = database.version()
     if check:
+        check_not_newer(found, database.latest)
         click.echo(f"The database is of version {found}, the newest is {database.latest}.")
         sys.exit(found < database.latest)
     database.make()

@@ -1,7 +1,7 @@
 """systemd's part, for the shipped unit of the service: a port that stays open, READY=1, reload and restart.
 
-Run as a command it is the `systemctl` of deploy/upgrade, which finds the port, the place of the code and the files of
-the unit in its environment.
+Run as a command it is the `systemctl` of deploy/upgrade, which finds the port, the place of the code and the folder of
+the unit's files in its environment.
 """
 
 import contextlib
@@ -66,6 +66,9 @@ class Service:
         for command in lines("ExecReload"):
             self._run(command)
 
+    def reload_or_restart(self):
+        self.reload() if running(int(self.pid_file.read_text())) else self.start()
+
     def stop(self):
         pid = int(self.pid_file.read_text())
         os.kill(pid, signal.SIGTERM)
@@ -111,7 +114,8 @@ def running(pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    verb = sys.argv[1]
-    settings = {name: os.environ[name] for name in os.environ["SETTINGS"].split()}
-    service = Service(Path(os.environ["CODE"]), Path(os.environ["FOLDER"]), int(os.environ["LISTENER"]), settings)
-    getattr(service, verb)()
+    verb, unit = sys.argv[1:]
+    if unit != UNIT.stem:
+        sys.exit(5)  # it is not installed
+    service = Service(Path(os.environ["CODE"]), Path(os.environ["FOLDER"]), int(os.environ["LISTENER"]), {})
+    getattr(service, verb.replace("-", "_"))()
