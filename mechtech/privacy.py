@@ -1,10 +1,11 @@
 """Makes people's data anonymous: that of one person, or what is old. Bookings stay, as numbers about no person."""
 
+import json
+
 from mechtech import clock
 from mechtech.accounts import repository as accounts
 from mechtech.database import Database, Transaction, get_db
 from mechtech.errors import Conflict
-from mechtech.mail import outbox
 from mechtech.texts import address_key
 from mechtech.web import idempotency
 
@@ -39,7 +40,7 @@ class Person:
     def find(self, tx: Transaction | Database) -> dict[str, list[int]]:
         """The ids of all that is about the person, by kind."""
         found = {kind: [row["id"] for row in tx.all(sql, self._params)] for kind, sql in ABOUT_A_PERSON.items()}
-        return {**found, "mails": outbox.find_about(tx, self.email, found["bookings"])}
+        return {**found, "mails": _mails_about(tx, self.email, found["bookings"])}
 
     def forget(self) -> dict[str, list[int]]:
         """Make bookings and the account anonymous and delete the rest; the ids of all this, as find() gives them."""
@@ -67,6 +68,17 @@ class Person:
             return found
 
         return get_db().transaction(forget_all)
+
+
+def _mails_about(tx: Transaction | Database, email: str, booking_ids: list[int]) -> list[int]:
+    """The ids of the mails to an address in lower case, and of those that tell of it or of these bookings."""
+    found = []
+    for row in tx.all("SELECT id, kind, recipient, content FROM outbox WHERE recipient <> ''"):
+        told = json.loads(row["content"])
+        of_booking = row["kind"] != "owner_message" and told.get("id") in booking_ids
+        if of_booking or email in (row["recipient"].lower(), told.get("email", "").lower()):
+            found.append(row["id"])
+    return found
 
 
 def count_old(before: int) -> dict[str, int]:

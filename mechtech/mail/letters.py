@@ -17,14 +17,14 @@ ADDRESS = re.compile(r"""[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\]+@[^\s\x00-\x1f\x7f"()
 
 
 class NotAnAddress(Exception):
-    """No mail can be sent to the recipient, now or later."""
+    """No mail can be sent to this recipient, now or later."""
 
 
 def letter(mail: dict, settings: Settings) -> EmailMessage:
     """mail: a row of the outbox. To be called in the app's context, which signs the links. Raises NotAnAddress."""
     recipient = ascii_address(mail["recipient"])
     if not ADDRESS.fullmatch(recipient):
-        raise NotAnAddress
+        raise NotAnAddress("the recipient is no e-mail address")
     content = json.loads(mail["content"])
     told = {**content, "facts": content, "link": _link(mail["kind"], content, settings)}
     subject, _, text = TEMPLATES.get_template(f"{mail['kind']}.txt").render(told).partition("\n\n")
@@ -65,11 +65,6 @@ def _when(time: str) -> str:
     return f"{clock.moment(time):%-d %B %Y, %H:%M} UTC"
 
 
-def _map(place: dict) -> str:
-    at = "{latitude}/{longitude}".format_map(place)
-    return "https://www.openstreetmap.org/?mlat={latitude}&mlon={longitude}#map=16/".format_map(place) + at
-
-
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("mechtech.mail"),
     autoescape=jinja2.select_autoescape(["html"]),
@@ -79,7 +74,6 @@ TEMPLATES = jinja2.Environment(
 )
 TEMPLATES.filters.update(
     when=_when,
-    map=_map,
     line=_one_line,
     tel=lambda phone: re.sub("[^0-9+]", "", re.split("(?i)e?x", phone)[0]),
 )

@@ -9,6 +9,8 @@ from mechtech.database import Database, Transaction
 from mechtech.settings import Settings
 
 SENDING_SECONDS = 600  # how long a sender has for the mail that it claimed, before another may claim it
+# What a sent mail told is emptied: this is no archive.
+OUTCOMES = {"sent": "sent_at = :at, content = '{}'", "later": "due_at = :at", "given up": "given_up_at = :at"}
 
 
 class Outbox:
@@ -78,32 +80,13 @@ def claim(db: Database) -> dict | None:
     return claimed[0] if claimed else None
 
 
-def find_about(tx: Transaction | Database, email: str, booking_ids: list[int]) -> list[int]:
-    """The ids of the mails to an address in lower case, and of those that tell of it or of these bookings."""
-    found = []
-    for row in tx.all("SELECT id, kind, recipient, content FROM outbox WHERE recipient <> ''"):
-        told = json.loads(row["content"])
-        of_booking = row["kind"] != "owner_message" and told.get("id") in booking_ids
-        if of_booking or email in (row["recipient"].lower(), told.get("email", "").lower()):
-            found.append(row["id"])
-    return found
-
-
-def settle(
-    db: Database, mail: dict, due_at: int | None = None, sent_at: int | None = None, given_up_at: int | None = None
-) -> None:
-    """Write down what became of a claimed mail. What a sent one told is emptied: this is no archive."""
-    times = {"due_at": due_at, "sent_at": sent_at, "given_up_at": given_up_at}
+def settle(db: Database, mail: dict, outcome: str, at: int) -> None:
+    """Write down what became of a claimed mail. outcome: of OUTCOMES. at: in seconds since 1970."""
     db.write(
-        """
+        f"""
         UPDATE outbox
-        SET due_at = COALESCE(:due_at, due_at), sent_at = :sent_at, given_up_at = :given_up_at,
-            content = CASE WHEN :sent = 1 THEN '{}' ELSE content END
+        SET {OUTCOMES[outcome]}
         WHERE id = :id
         """,
-        {
-            "id": mail["id"],
-            "sent": int(sent_at is not None),
-            **{name: clock.text(time) if time is not None else None for name, time in times.items()},
-        },
+        {"id": mail["id"], "at": clock.text(at)},
     )

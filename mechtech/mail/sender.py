@@ -1,7 +1,7 @@
 """Sends what is due in the outbox: each mail at least once, with growing pauses between tries."""
 
-import ipaddress
 import logging
+import re
 import smtplib
 import ssl
 from contextlib import suppress
@@ -30,17 +30,20 @@ def send_next(db: Database, settings: Settings) -> bool:
         if settings.mail_url:
             _deliver(message, settings)
         else:
-            log.info("%s, not sent since MAIL_URL is empty:\n%s", name, _readable(message))
+            text = message.get_body(["plain"]).get_content()
+            log.info("%s\nTo: %s\nSubject: %s\n\n%s", name, message["To"], message["Subject"], text)
     except Exception as error:  # a mail that cannot be made or sent, whatever the cause, keeps back no other
         now, pause = clock.now(), min(FIRST_PAUSE * 2 ** min(mail["tries"] - 1, 20), LONGEST_PAUSE)
+        # Servers quote the recipient in what they say, and the log holds no address.
+        reason = re.sub(r"\S*@\S*", "…", f"{type(error).__name__}: {error}")
         if _is_final(error) or now - clock.seconds(mail["created_at"]) >= TRIED_FOR:
-            outbox.settle(db, mail, given_up_at=now)
-            log.error("%s is given up after %d tries: %s", name, mail["tries"], _reason(error))
+            outbox.settle(db, mail, "given up", now)
+            log.error("%s is given up after %d tries: %s", name, mail["tries"], reason)
         else:
-            outbox.settle(db, mail, due_at=now + pause)
-            log.warning("%s is tried again in %d minutes: %s", name, pause // 60, _reason(error))
+            outbox.settle(db, mail, "later", now + pause)
+            log.warning("%s is tried again in %d minutes: %s", name, pause // 60, reason)
     else:
-        outbox.settle(db, mail, sent_at=clock.now())
+        outbox.settle(db, mail, "sent", clock.now())
         log.info("%s is sent", name)
     return True
 
@@ -48,13 +51,12 @@ def send_next(db: Database, settings: Settings) -> bool:
 def _deliver(message: EmailMessage, settings: Settings) -> None:
     """Returns once the server has taken the message. Raises smtplib's errors, OSError and ssl's."""
     url, context = urlsplit(settings.mail_url), ssl.create_default_context()
-    if url.scheme == "smtps":
-        smtp = smtplib.SMTP_SSL(url.hostname, url.port or 0, timeout=SERVER_SECONDS, context=context)
-    else:
-        smtp = smtplib.SMTP(url.hostname, url.port or 0, timeout=SERVER_SECONDS)
+    secure = {"context": context} if url.scheme == "smtps" else {}
+    smtp = (smtplib.SMTP_SSL if secure else smtplib.SMTP)(url.hostname, url.port or 0, timeout=SERVER_SECONDS, **secure)
     try:
         smtp.ehlo()
-        if url.scheme == "smtp" and (smtp.has_extn("starttls") or not _is_loopback(url.hostname)):
+        on_loopback = url.hostname in ("localhost", "127.0.0.1", "::1")
+        if not secure and (smtp.has_extn("starttls") or not on_loopback):
             smtp.starttls(context=context)
         if url.username:
             smtp.login(unquote(url.username), unquote(url.password or ""))
@@ -64,31 +66,9 @@ def _deliver(message: EmailMessage, settings: Settings) -> None:
             smtp.quit()
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _is_final(error: Exception) -> bool:
-    """Whether the server has said no to this mail for good. A failed sign-in is about the settings instead."""
+    """Whether this mail can never be sent. A failed sign-in is about the settings instead."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
     refused = isinstance(error, (smtplib.SMTPSenderRefused, smtplib.SMTPDataError)) and error.smtp_code >= 500
     return refused or isinstance(error, NotAnAddress)
-
-
-def _reason(error: Exception) -> str:
-    """For the log, which must hold no address: servers quote the recipient in what they say."""
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return f"the server refused the recipient with {', '.join(str(code) for code, _ in error.recipients.values())}"
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"the server answered {error.smtp_code}"
-    if isinstance(error, NotAnAddress):
-        return "the recipient is no e-mail address"
-    return f"{type(error).__name__}: {error}"
-
-
-def _readable(message: EmailMessage) -> str:
-    return f"To: {message['To']}\nSubject: {message['Subject']}\n\n{message.get_body(['plain']).get_content()}"
