@@ -1,19 +1,24 @@
 """A garage with a running server, and a browser that reaches no other host."""
 
 import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.conftest import BOOKING, MECHANIC
+from tests.gunicorn_server import ROOT
+from tests.mail_server import Inbox, mail_server_of
 from tests.tools import running, sign_up
 
 HERE = Path(__file__).parent
 NODE = HERE.parent.parent / ".node/node_modules"
 AXE = NODE / "axe-core/axe.min.js"
-ADMIN = "admin@example.com"
+ADMIN, OWNER = "admin@example.com", "owner@garage.example"
 PLACES = {"Near Nina": (40.71, -73.99), "Middle Mo": (40.65, -73.95), "Far Fay": (40.9, -73.5)}
 
 
@@ -35,8 +40,8 @@ def chromium():
 class Garage:
     """A server with an admin and mechanics, and tabs that look at it. errors: what the consoles of the tabs said."""
 
-    def __init__(self, server, browser):
-        self.server, self.browser = server, browser
+    def __init__(self, server, browser, inbox):
+        self.server, self.browser, self.inbox = server, browser, inbox
         self.address = f"http://127.0.0.1:{server.port}"
         self.errors, self.hosts = [], set()
         self.token = sign_up(server, ADMIN, admin=True)
@@ -54,6 +59,17 @@ class Garage:
 
     def book(self, **fields):
         return self.call("POST", "/api/booking", {**BOOKING, **fields})
+
+    def mail_to(self, address):
+        """The newest mail that arrived at an address, once what is due is sent."""
+        send = [sys.executable, "-m", "flask", "--app", "wsgi", "send-mail", "--once"]
+        subprocess.run(send, cwd=ROOT, env={**self.server.environ, "FLASK_SKIP_DOTENV": "1"}, check=True)
+        return [letter for letter in self.inbox.letters if letter.recipients == [address]][-1]
+
+    def link_in(self, letter):
+        """The path that its link leads to on this server."""
+        (link,) = re.findall(rf'href="{self.address}(/[^"]+#[^"]+)"', letter.html)
+        return link
 
     def open(self, path, **context):
         page = self.browser.new_context(locale="en-GB", **context).new_page()
@@ -79,13 +95,19 @@ class Garage:
 
 @pytest.fixture
 def garage(tmp_path, chromium):
-    with running(tmp_path) as server:
-        made = Garage(server, chromium)
+    inbox = Inbox()
+    with mail_server_of(inbox) as port, running(tmp_path, **mail(port)) as server:
+        made = Garage(server, chromium, inbox)
         yield made
         for context in chromium.contexts:
             context.close()
         assert made.errors == []
         assert made.hosts <= {made.address.removeprefix("http://")}
+
+
+def mail(port: int) -> dict[str, str]:
+    """The settings for mail, with a mail server on this machine."""
+    return {"MAIL_URL": f"smtp://127.0.0.1:{port}", "MAIL_FROM": "garage@garage.example", "OWNER_EMAIL": OWNER}
 
 
 def check_accessible(page):

@@ -2,13 +2,14 @@
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import ADMIN, OWNER
 from tests.conftest import BOOKING
 
 
 def test_a_day_at_the_garage(garage):
-    booked = garage.book()
-    owner = garage.dispatch("#BK000001")
-    guest = garage.open(f"/booking#token={booked['bookingToken']}")
+    garage.book()
+    owner = garage.dispatch(garage.link_in(garage.mail_to(OWNER)).removeprefix("/admin"))
+    guest = garage.open(garage.link_in(garage.mail_to(BOOKING["email"])))
     expect(guest.locator("h1")).to_contain_text("BK000001")
     expect(owner.locator("#opened h2")).to_contain_text("BK000001")
     expect(owner).to_have_title("(1) Dispatch \N{EN DASH} MechTECH")
@@ -21,7 +22,9 @@ def test_a_day_at_the_garage(garage):
     expect(owner.locator("#opened h2")).to_contain_text("confirmed")
     expect(owner).to_have_title("Dispatch \N{EN DASH} MechTECH")
 
-    guest.reload()
+    told = garage.mail_to(BOOKING["email"])
+    assert "Your mechanic is Near Nina, +1 555 0199." in told.text
+    guest = garage.open(garage.link_in(told))
     expect(guest.locator("main")).to_contain_text("Your mechanic is")
     expect(guest.locator(".who")).to_contain_text("Near Nina")
     expect(guest.locator(".who a")).to_have_attribute("href", "tel:+15550199")
@@ -41,7 +44,9 @@ def test_a_day_at_the_garage(garage):
     expect(owner.locator("#opened dl")).to_contain_text("120.50")
     expect(owner.locator(".history li")).to_have_count(4)
 
-    guest.reload()
+    told = garage.mail_to(BOOKING["email"])
+    assert "Cost: 120.50" in told.text
+    guest = garage.open(garage.link_in(told))
     guest.get_by_role("button", name="Send the review").click()
     expect(guest.locator(".stars .error")).to_be_visible()
     guest.get_by_label("5 ★").check()
@@ -131,3 +136,24 @@ def test_all_bookings_are_found_by_filters_and_pages(garage):
     owner.keyboard.press("Enter")
     expect(rows).to_have_count(0)
     expect(owner.get_by_text("0 bookings")).to_be_visible()
+
+
+def test_a_guest_who_lost_the_link_and_a_customer_who_forgot_the_password_get_mails(garage):
+    garage.book()
+    guest = garage.open("/booking")
+    guest.fill("[name=reference]", "bk000001")
+    guest.fill("[name=email]", BOOKING["email"])
+    guest.get_by_role("button", name="Mail me the link").click()
+    expect(guest.locator("main")).to_contain_text("on its way")
+    guest = garage.open(garage.link_in(garage.mail_to(BOOKING["email"])))
+    expect(guest.locator("h1")).to_contain_text("BK000001")
+
+    garage.call("POST", "/api/auth/forgot", {"email": ADMIN})
+    customer = garage.open(garage.link_in(garage.mail_to(ADMIN)))
+    for name in ("newPassword", "repeated"):
+        customer.fill(f"[name={name}]", "another-password")
+    customer.keyboard.press("Enter")
+    expect(customer.locator("main")).to_contain_text("Your new password is set")
+    owner = garage.open("/admin")
+    garage.sign_in(owner, password="another-password")
+    expect(owner.locator("#refreshed:not(:empty)")).to_be_attached()

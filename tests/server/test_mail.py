@@ -1,57 +1,25 @@
 """Mails as they arrive at a real SMTP server, and what becomes of those that do not."""
 
-import email
-import email.policy
 import logging
 import re
 import signal
 import ssl
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from mechtech import clock
 from tests.answers import sql
 from tests.conftest import BOOKING, CONTACT, Api, book, complete, hire, signup, started
 from tests.gunicorn_server import ROOT, free_port
+from tests.mail_server import Inbox, mail_server_of
 from tests.tools import at_once, wait_until
 
 OWNER, CUSTOMER = "owner@garage.example", BOOKING["email"]
-
-
-class Inbox:
-    """What a mail server took. answers: what it says to the next mails instead of taking them."""
-
-    def __init__(self):
-        self.letters, self.answers = [], []
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if self.answers and self.answers[0].startswith("RCPT "):
-            return self.answers.pop(0).removeprefix("RCPT ")
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        if self.answers:
-            answer = self.answers.pop(0)
-            if answer == "hang up":
-                server.transport.close()
-            return answer
-        self.letters.append(Letter(envelope))
-        return "250 OK"
-
-
-class Letter:
-    def __init__(self, envelope):
-        self.message = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        self.sender, self.recipients = envelope.mail_from, envelope.rcpt_tos
-        self.subject = self.message["Subject"]
-        self.text = self.message.get_body(["plain"]).get_content()
-        self.html = self.message.get_body(["html"]).get_content()
 
 
 @pytest.fixture
@@ -62,17 +30,8 @@ def inbox():
 @pytest.fixture
 def mail_server(inbox):
     """Starts a mail server, and gives its port; options as aiosmtpd's Controller takes them."""
-    controllers = []
-
-    def start(hostname="127.0.0.1", **options):
-        controller = Controller(inbox, hostname=hostname, port=free_port(), **options)
-        controller.start()
-        controllers.append(controller)
-        return controller.port
-
-    yield start
-    for controller in controllers:
-        controller.stop()
+    with ExitStack() as stack:
+        yield lambda hostname="127.0.0.1", **options: stack.enter_context(mail_server_of(inbox, hostname, **options))
 
 
 @pytest.fixture
@@ -350,11 +309,12 @@ def test_the_certificate_of_the_server_is_checked(
 
 
 @pytest.mark.parametrize(("password", "arrives"), [("p%40ss", 1), ("wrong", 0)])
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 def test_it_signs_in_with_the_urls_user_and_password_and_tries_again_if_that_fails(
     environ, mail_server, inbox, password, arrives
 ):
     def check(server, session, envelope, mechanism, data):
-        return AuthResult(success=(data.login, data.password) == (b"garage", b"p@ss"))
+        return AuthResult(success=(data.login, data.password) == (b"garage", b"p@ss"), handled=False)
 
     port = mail_server(authenticator=check, auth_required=True, auth_require_tls=False)
     try_to_send(environ, "smtp", "127.0.0.1", port, f"garage:{password}@")
