@@ -34,6 +34,12 @@ TAGS = {
     "pages": "For people with a browser.",
     "openapi": "This description.",
 }
+WHO = {
+    "anyone": "For anyone.",
+    "user": "For the holder of a user's token.",
+    "owner": "For the user whose booking it is, the holder of its token, and an admin.",
+    "admin": "For an admin.",
+}
 SECURITY = {
     "userToken": "Of an account: the answers to sign-up and sign-in have it.",
     "bookingToken": "Of one booking: the answer to a guest's booking has it.",
@@ -91,7 +97,7 @@ def _operation(spec: APISpec, view: Callable, rule: Rule) -> dict:
     operation = {
         "operationId": f"{blueprint}_{name}",
         "summary": summary,
-        **({"description": " ".join(more.split())} if more else {}),
+        "description": f"{WHO[view.who]} {' '.join(more.split())}".rstrip(),
         "tags": [blueprint],
         "security": view.security,
         "parameters": [

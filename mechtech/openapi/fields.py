@@ -62,4 +62,4 @@ def _or_empty(kinds: list[str], ret: dict) -> dict:
             ret["pattern"] = f"^$|{ret['pattern']}"
         return {"type": ["string", "null"]}
     bounds = {name: ret.pop(name) for name in BOUNDS if name in ret}
-    return {"anyOf": [{"type": [*kinds, "null"], **bounds}, {"type": "string", "maxLength": 0}]}
+    return {"anyOf": [{"type": [*kinds, "null"], **bounds}, {"const": ""}]}

@@ -29,7 +29,12 @@ class BookingId(RowId):
     """A booking's number, or its reference in any case."""
 
     regex = "(?:[Bb][Kk])?[0-9]{1,15}"
-    described = {"type": "string", "pattern": f"^{regex}$", "examples": ["BK000025"]}
+    described = {
+        "type": "string",
+        "pattern": f"^{regex}$",
+        "description": "The booking's number, or its reference in any case.",
+        "examples": ["BK000025"],
+    }
 
     def to_python(self, value: str) -> int:
         return int(value.upper().removeprefix("BK"))

@@ -70,6 +70,8 @@ def test_every_operation_and_answer_is_told_in_words(description):
     tags = {tag["name"] for tag in description["tags"]}
     for _, path, operation in operations(description):
         assert operation["summary"].endswith("."), path
+        assert operation["description"].startswith("For "), path
+        assert any(status.startswith("2") for status in operation["responses"]), path
         assert set(operation["tags"]) <= tags, path
 
 
