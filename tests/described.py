@@ -1,4 +1,4 @@
-"""A client that holds every answer to the description of the API."""
+"""A client that holds every answer to the description of the API, and every body that was accepted."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from functools import cache
 from flask.testing import FlaskClient
 from jsonschema_rs import Draft202012Validator
 
+from mechtech import texts
 from mechtech.openapi.description import describe
 
 DESCRIPTION: dict = {}  # as the first app of this process makes it
@@ -17,9 +18,10 @@ class DescribedClient(FlaskClient):
         answer = super().open(*args, **kwargs)
         if not DESCRIPTION:
             DESCRIPTION.update(describe(self.application))
-        check(
-            answer.request.method, answer.request.environ["PATH_INFO"], answer.status_code, answer.headers, answer.data
-        )
+        method, path = answer.request.method, answer.request.environ["PATH_INFO"]
+        check(method, path, answer.status_code, answer.headers, answer.data)
+        if kwargs.get("json") is not None and answer.status_code < 300:
+            check_accepted(method, path, kwargs["json"])
         return answer
 
 
@@ -44,6 +46,22 @@ def check(method: str, path: str, status: int, headers, body: bytes) -> None:
     assert content_type in response["content"], f"{told} and {content_type}"
     if content_type == "application/json":
         check_shape(response["content"][content_type]["schema"], body)
+
+
+def check_accepted(method: str, path: str, body: dict) -> None:
+    """The description allows a body that was accepted, once its texts are trimmed and its phone number is cleaned."""
+    operation = find_operation(method, path)
+    if operation is None or "requestBody" not in operation:
+        return
+    read = {name: _as_read(name, value) for name, value in body.items()}
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    check_shape(schema, json.dumps(read).encode())
+
+
+def _as_read(name: str, value):
+    if not isinstance(value, str) or "assword" in name:
+        return value
+    return texts.clean_phone(value.strip()) if name == "phone" else value.strip()
 
 
 def check_shape(schema: dict, body: bytes) -> None:

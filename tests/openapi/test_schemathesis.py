@@ -13,6 +13,8 @@ from tests.gunicorn_server import ROOT
 from tests.tools import running, settings
 
 LEFT_OUT = "missing_required_header,use_after_free"  # hooks.py tells why, and the other exceptions
+# A guest's token does not open the bookings that are made with it: each has its own.
+LEFT_OUT_FOR_GUESTS = f"{LEFT_OUT},ensure_resource_availability"
 HOOKS = {"SCHEMATHESIS_HOOKS": "tests.openapi.hooks", "PYTHONPATH": str(ROOT)}
 ADMIN, CUSTOMER = "admin@mechtech.example", "john@mechtech.example"
 
@@ -28,7 +30,15 @@ def run(folder: Path, caller: str, *options: str) -> None:
         environ = {**os.environ, **server.environ, **HOOKS, **callers[caller]}
         command = [str(Path(sys.executable).with_name("schemathesis")), "--no-color", "run"]
         address = f"http://127.0.0.1:{server.port}/openapi.json"
-        more = ["--exclude-checks", LEFT_OUT, "--generation-database", "none", "--warnings", "off", *options]
+        more = [
+            "--exclude-checks",
+            LEFT_OUT_FOR_GUESTS if caller == "guest" else LEFT_OUT,
+            "--generation-database",
+            "none",
+            "--warnings",
+            "off",
+            *options,
+        ]
         done = subprocess.run([*command, address, *more], cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
