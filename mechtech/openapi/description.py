@@ -20,7 +20,9 @@ from mechtech.web.schemas import Body, Part
 
 ABOUT = """
 Bodies are JSON objects, of at most 64 KiB. Texts are trimmed before their lengths count, passwords never. A field that
-is not required may be null or empty. What JSON Schema cannot say, the fields say in a sentence.
+is not required may be null or empty. One that is not known is named in `ignored` of a POST's success, and is an error
+of a PUT, as are unknown names in a query, but for those that begin with `_`. What JSON Schema cannot say, the fields
+say in a sentence.
 
 Every path answers with and without a trailing slash. Times are in UTC. A token goes into the header
 `Authorization: Bearer …`.
@@ -39,6 +41,7 @@ WHO = {
     "user": "For the holder of a user's token.",
     "owner": "For the user whose booking it is, the holder of its token, and an admin.",
     "admin": "For an admin.",
+    "holder": "For the holder of METRICS_TOKEN.",
 }
 SECURITY = {
     "userToken": "Of an account: the answers to sign-up and sign-in have it.",
