@@ -22,7 +22,10 @@ health = Blueprint("health", __name__)
 
 @health.record_once
 def start_checks(state) -> None:
-    state.app.extensions["mechtech.health"] = ThreadPoolExecutor(4, "health")
+    """Each has threads of its own: a database that hangs must not keep the limits from being asked."""
+    state.app.extensions["mechtech.health"] = [
+        ThreadPoolExecutor(4, f"health-{name}") for name in ("database", "limits")
+    ]
 
 
 def _state_field():
@@ -60,10 +63,10 @@ class Index(Answer):
 @gives(States, others={503: Ill})
 def show_health() -> dict | tuple[dict, int, dict]:
     """Tell whether the database and the rate limit's storage answer in time: the one that does not says "error"."""
-    pool = current_app.extensions["mechtech.health"]
+    database, limits = current_app.extensions["mechtech.health"]
     checks = {
-        "database": pool.submit(get_db().check),
-        "limits": pool.submit(current_app.extensions["mechtech.limiter"].storage.get, "health"),
+        "database": database.submit(get_db().check),
+        "limits": limits.submit(current_app.extensions["mechtech.limiter"].storage.get, "health"),
     }
     wait(checks.values(), timeout=HEALTH_SECONDS)
     states = {name: _state(name, check) for name, check in checks.items()}

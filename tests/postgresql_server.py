@@ -6,10 +6,12 @@ is started from the installed binaries. Each DB_PATH of a test gets a database o
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from itertools import count
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,6 +87,19 @@ class Throwaway:
     def stop(self, mode: str = "fast") -> None:
         """mode "immediate" is a crash: the next start recovers from the log."""
         self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    @contextmanager
+    def hanging(self):
+        """Every process of the server is stopped meanwhile: connections are taken by the system, and nobody answers."""
+        master = (self.folder / "data" / "postmaster.pid").read_text().split()[0]
+        pids = [master, *Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+        for pid in pids:
+            os.kill(int(pid), signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(int(pid), signal.SIGCONT)
 
     def _run(self, program: str, *args: str, check: bool = True) -> None:
         command = [*self._as_user, find_program(program), "-D", str(self.folder / "data"), *args]
