@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from itertools import count
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 

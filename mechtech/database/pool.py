@@ -38,8 +38,11 @@ class Connection(psycopg.Connection):
         left = CHECK_SECONDS if self.deadline is None else max(0.01, self.deadline - time.monotonic())
         try:
             return super().wait(gen, interval, left if timeout is None else min(timeout, left))
-        except psycopg.OperationalError:
-            self.close()  # an answer may still come, and must not be taken for the next statement's
+        except psycopg.OperationalError as error:
+            if (
+                error.sqlstate is None
+            ):  # not the server's answer, which may still come: it belongs to no other statement
+                self.close()
             raise
 
 
