@@ -43,7 +43,8 @@ def _in_one_line(command: Callable) -> Callable:
         try:
             command(**kwargs)
         except Unavailable as error:
-            raise click.ClickException(f"The database cannot be used: {error.__cause__ or error}") from None
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise click.ClickException(f"The database cannot be used: {reason}") from None
         except WrongDatabase as error:
             raise click.ClickException(str(error)) from None
 

@@ -1,9 +1,18 @@
 """copy-to: a SQLite database arrives whole in an empty PostgreSQL one, and goes on there."""
 
+import re
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.conftest import Api, book, complete, hire, make_admin, signup, started
 from tests.postgresql_server import execute
+
+TABLES = """
+    SELECT name
+    FROM sqlite_schema
+    WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'schema_migrations'"""
 
 
 @pytest.fixture
@@ -37,6 +46,37 @@ def test_what_was_copied_answers_as_before_and_ids_go_on(environ, source):
     contact = {"fullName": "Ann", "email": "ann@example.com", "message": "Another message."}
     assert book(moved)["bookingId"] == 2
     assert moved.post("/api/contact/", contact).json["id"] == 3  # the second was deleted
+
+
+def test_every_row_of_every_table_arrives_as_it_was(environ, source):
+    app, *_ = source
+    result = copy(app, environ["DATABASE_URL"])
+    assert result.exit_code == 0, result.output
+    path = app.config["settings"].db_path
+    with closing(sqlite3.connect(path)) as connection:
+        tables = [name for (name,) in connection.execute(TABLES)]
+        assert len(tables) == 8
+        for table in tables:
+            names = [f'"{column[1]}"' for column in connection.execute(f"PRAGMA table_info({table})")]
+            statement = f"SELECT {', '.join(names)} FROM {table} ORDER BY 1, 2, 3"
+            rows = connection.execute(statement).fetchall()
+            assert rows, f"{table} has no row to copy"
+            assert sorted(execute(environ["DATABASE_URL"], statement)) == sorted(rows)
+            assert re.search(rf"^{table} +{len(rows)}  [0-9a-f]{{16}}$", result.stdout, re.MULTILINE)
+            assert f"{table}: {len(rows)} rows" in result.stderr  # the progress
+
+
+def test_rows_that_do_not_arrive_as_they_were_are_noticed_and_nothing_is_copied(environ, source):
+    app, *_ = source
+    started(environ)
+    url = environ["DATABASE_URL"]
+    body = "BEGIN NEW.message := upper(NEW.message); RETURN NEW; END"
+    execute(url, f"CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $${body}$$")
+    execute(url, "CREATE TRIGGER shout BEFORE INSERT ON contact_messages FOR EACH ROW EXECUTE FUNCTION shout()")
+    result = copy(app, url)
+    assert result.exit_code == 1
+    assert "contact_messages did not arrive" in result.output
+    assert execute(url, "SELECT COUNT(*) FROM users") == [(0,)]
 
 
 def test_a_target_that_is_not_empty_is_refused(environ, source):

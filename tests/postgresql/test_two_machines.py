@@ -1,5 +1,6 @@
 """Two services on one PostgreSQL and one Redis are one service: a limit, a key, a capacity is counted once for both."""
 
+import glob
 import subprocess
 import threading
 import time
@@ -26,10 +27,10 @@ def redis(tmp_path_factory):
 
 
 @contextmanager
-def machines(folder, redis, **environ):
-    """Two servers with the same settings on ports of their own."""
+def machines(folder, redis, other=(), **environ):
+    """Two servers with the same settings on ports of their own. other: what the second has besides."""
     shared = settings(folder, RATE_LIMIT_STORAGE=redis, **environ)
-    with Server(shared, folder / "one.log") as one, Server(shared, folder / "two.log") as two:
+    with Server(shared, folder / "one.log") as one, Server({**shared, **dict(other)}, folder / "two.log") as two:
         yield one, two
 
 
@@ -110,6 +111,33 @@ def test_a_restart_of_one_under_load_loses_nothing_that_was_acknowledged(pair, e
     assert set(loads[1].statuses) == {201}
     rows = execute(pair[0].environ["DATABASE_URL"], "SELECT description FROM bookings")
     assert {mark for load in loads for mark in load.acknowledged} <= {mark for (mark,) in rows}
+
+
+def test_a_clock_that_lags_on_one_ends_no_token_of_the_other(tmp_path, redis):
+    (library,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    lag = {"LD_PRELOAD": library, "FAKETIME": "-50s"}
+    with machines(tmp_path, redis, other=lag) as (right, lagging):
+
+        def good(token) -> list[int]:
+            return [each.call("GET", "/api/auth/profile", token=token).status for each in (right, lagging)]
+
+        token = sign_up(right, "lag@example.com")
+        change = {"currentPassword": "password123", "newPassword": "password456"}
+        changed = right.call("PUT", "/api/auth/profile", change, token=token).json["token"]
+        login = {"email": "lag@example.com", "password": "password456"}
+        later = lagging.call("POST", "/api/auth/login", login).json["token"]  # yet it says that it is older
+        assert [good(each) for each in (token, changed, later)] == [[401, 401], [200, 200], [200, 200]]
+        assert lagging.call("POST", "/api/auth/logout", token=later).status == 200
+        assert [good(each) for each in (changed, later)] == [[401, 401]] * 2
+        again = right.call("POST", "/api/auth/login", login).json["token"]
+        assert good(again) == [200, 200]
+        bookings = [book(each).json for each in (right, lagging)]
+        shown = [
+            each.call("GET", f"/api/booking/{booking['id']}", token=booking["bookingToken"]).json["booking"]
+            for booking in bookings
+            for each in (right, lagging)
+        ]
+        assert shown[0]["created_at"] > shown[2]["created_at"]  # it does lag
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
