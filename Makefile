@@ -52,7 +52,7 @@ audit: .venv/installed-tests  ## check the pinned packages for known vulnerabili
 soak: .venv/installed-tests  ## run the tests that take minutes
 	$(BIN)/pytest -m soak
 
-bench: .venv/installed-tests  ## measure the server against its floors
+bench: .venv/installed-tests  ## measure the server against its floors; needs wrk and PostgreSQL
 	$(BIN)/python tests/bench/run.py
 
 clean:  ## remove the environment and what was built; databases stay

@@ -74,9 +74,10 @@ def find_program(name: str) -> str:
 
 
 class Throwaway:
-    """A server in a folder of its own that a test may stop, kill and start again."""
+    """A server in a folder of its own that a test may stop, kill and start again. fsync: "on" flushes each commit."""
 
-    def __init__(self):
+    def __init__(self, fsync: str = "off"):
+        self._fsync = fsync
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self.port = free_port()
         self.url = f"postgresql://mechtech@127.0.0.1:{self.port}/postgres"
@@ -94,7 +95,8 @@ class Throwaway:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=500 -c fsync=off"
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=500"
+        options += f" -c fsync={self._fsync}"
         self._run("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:

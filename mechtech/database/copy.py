@@ -65,6 +65,7 @@ def _copy_all(source: sqlite3.Connection, target: psycopg.Connection, progress: 
     for name, last in source.execute("SELECT name, seq FROM sqlite_sequence WHERE seq > 0").fetchall():
         sequence = SQL("pg_get_serial_sequence({}, 'id')").format(Literal(name))
         target.execute(SQL("SELECT setval({}, {})").format(sequence, Literal(last)))
+    target.execute("ANALYZE")  # else the first requests would be planned without statistics
     return report
 
 

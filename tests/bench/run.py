@@ -16,10 +16,12 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from mechtech.database.copy import run_copy
 from tests.bench import data
 from tests.bench.load import CONNECTIONS, Load, Request, megabytes, wait_until_idle
 from tests.conftest import BOOKING
 from tests.gunicorn_server import ROOT, Server
+from tests.postgresql_server import Throwaway, find_program
 
 BEFORE = "1adbf5a"  # the last commit before the rebuild
 QUICK = "--quick" in sys.argv[1:]
@@ -48,6 +50,9 @@ VARIANTS = {
     ),
     "with metrics": ({"METRICS_TOKEN": "a-token-of-the-bench"}, {"mechanics": 0.97, "profile": 0.97}),
 }
+# What PostgreSQL, on the same machine, must reach beside SQLite. The rest is reported.
+ON_POSTGRESQL = {"mechanics": 0.60, "profile": 0.60, "own bookings": 0.60, "one booking": 0.60}
+POSTING = (1, 8, 32)  # connections that book
 
 
 def works() -> dict[str, Request]:
@@ -116,10 +121,22 @@ def show(title: str, runs: dict[str, list], must: dict[str, float], highest_p99:
     return good
 
 
+def compare_engines(folder: Path, filled: Path, base: Server, loads: dict[str, Load], stack: ExitStack) -> bool:
+    """PostgreSQL with a flush at each commit, as it comes, beside SQLite, which flushes too."""
+    database = stack.enter_context(Throwaway("on"))
+    run_copy(base.environ["DB_PATH"], database.url, progress=lambda table, rows: None)
+    other = started(folder, filled, stack, "postgresql", {"DATABASE_URL": database.url}, ROOT)
+    booking = works()["booking POST"]
+    chosen = {work: load for work, load in loads.items() if work in ON_POSTGRESQL}
+    chosen |= {f"POST, {number:2}": Load(folder, booking, connections=number) for number in POSTING}
+    return show("PostgreSQL beside SQLite", compare(chosen, base, other), ON_POSTGRESQL, None)
+
+
 def main() -> int:
     if not shutil.which("wrk"):
         print("The bench needs wrk: apt-get install wrk", file=sys.stderr)
         return 2
+    find_program("initdb")  # else the last part would end the run
     with tempfile.TemporaryDirectory(prefix="mechtech-bench-") as name, ExitStack() as stack:
         folder = Path(name)
         before = folder / "before"
@@ -142,6 +159,7 @@ def main() -> int:
             chosen = {work: load for work, load in loads.items() if work in must}
             good = show(f"This version {variant} beside itself", compare(chosen, now, other), must, None) and good
             other.kill()
+        good = compare_engines(folder, filled, now, loads, stack) and good
     return not (good and memory[0] <= HIGHEST_MEMORY)
 
 
