@@ -22,7 +22,7 @@ test: .venv/installed-tests  ## run the test suite
 	@echo "Left out: test-postgresql, test-deploy (nginx and the units) and test-browser (the pages)."
 
 test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATABASE_URL, or a throwaway server
-	$(BIN)/python -m tests.postgresql_server $(BIN)/pytest --numprocesses 2 --dist loadgroup -m 'not soak and not sqlite' \
+	$(BIN)/python -m tests.postgresql_server $(BIN)/pytest --numprocesses 3 --dist loadgroup -m 'not soak and not sqlite' \
 		tests/api tests/postgresql tests/server/test_races.py tests/server/test_crashes.py tests/server/test_story.py
 
 test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, systemd's commands, curl and openssl

@@ -2,10 +2,11 @@
 
 import re
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event, Thread
 
 from tests.answers import sql
 from tests.conftest import BOOKING, SECRET
@@ -99,6 +100,37 @@ def sign_up(server, email: str, admin: bool = False) -> str:
 def book(server, mark: str = "", **kwargs):
     """The answer to a new booking whose description is mark."""
     return server.call("POST", "/api/booking/", {**BOOKING, "description": mark}, **kwargs)
+
+
+class Load:
+    """Four clients that book on a server until stop(); acknowledged: the marks of bookings that were answered 201."""
+
+    def __init__(self, server, name: str):
+        self.acknowledged, self.statuses, self.slowest = [], Counter(), 0.0
+        self._server, self._name, self._over = server, name, Event()
+        self._threads = [Thread(target=self._run, args=(number,)) for number in range(4)]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self):
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, number: int):
+        turn = 0
+        while not self._over.is_set():
+            turn += 1
+            mark, begun = f"{self._name} {number} {turn}", time.monotonic()
+            try:
+                status = book(self._server, mark).status
+            except OSError:
+                status = None  # the server is being restarted
+                time.sleep(0.05)
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+            self.statuses[status] += 1
+            if status == 201:
+                self.acknowledged.append(mark)
 
 
 def check_refusal(status: int, headers, body: dict):

@@ -11,8 +11,7 @@ from tests.answers import refused
 from tests.conftest import BOOKING, Api, book, started
 from tests.gunicorn_server import Server
 from tests.postgresql_server import Throwaway, execute
-from tests.tools import at_once, settings, wait_until
-from tests.tools import book as book_at
+from tests.tools import Load, at_once, settings, wait_until
 
 ROLE = "garage"
 
@@ -106,7 +105,8 @@ def test_a_server_that_is_up_to_date_and_read_only_is_read_from_the_start(sick, 
 
 def test_a_server_that_hangs_holds_no_request_for_ten_seconds_and_health_says_so_in_two(tmp_path):
     with Throwaway() as database, Server(settings(tmp_path, DATABASE_URL=database.url), tmp_path / "log") as server:
-        wait_until(lambda: book_at(server, "before").status == 201)
+        load = Load(server, "load")
+        wait_until(lambda: len(load.acknowledged) > 20)
 
         def timed(*request):
             begun = time.monotonic()
@@ -122,6 +122,11 @@ def test_a_server_that_hangs_holds_no_request_for_ten_seconds_and_health_says_so
             health = answers[2::3]
             assert {(each.json["database"], each.json["limits"]) for each, _ in health} == {("error", "ok")}
             assert max(seconds for _, seconds in health) < 5
-        wait_until(lambda: book_at(server, "after").status == 201, seconds=8)
-        rows = execute(database.url, "SELECT COUNT(*) FROM bookings WHERE description = 'before'")
-        assert rows[0][0] >= 1
+            wait_until(lambda: load.statuses[503] > 4)
+        before = len(load.acknowledged)
+        wait_until(lambda: len(load.acknowledged) > before + 20, seconds=8)
+        load.stop()
+        assert set(load.statuses) == {201, 503}
+        assert load.slowest < 10
+        rows = execute(database.url, "SELECT description FROM bookings")
+        assert set(load.acknowledged) <= {mark for (mark,) in rows}

@@ -2,8 +2,6 @@
 
 import glob
 import subprocess
-import threading
-import time
 from collections import Counter
 from contextlib import contextmanager
 
@@ -12,7 +10,7 @@ import pytest
 from tests.conftest import BOOKING, MECHANIC
 from tests.gunicorn_server import Server, free_port
 from tests.postgresql_server import Throwaway, execute
-from tests.tools import at_once, book, settings, sign_up, wait_until
+from tests.tools import Load, at_once, book, settings, sign_up, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -65,37 +63,6 @@ def test_forty_confirmations_on_both_fill_exactly_the_capacity(pair):
     body = {"status": "confirmed", "mechanicId": mechanic}
     answers = at_once(40, lambda number: pair[number % 2].call("PUT", f"/api/booking/{ids[number]}", body, token=admin))
     assert statuses(answers) == {200: 5, 409: 35}
-
-
-class Load:
-    """Four clients that book on a server until stop(); acknowledged: the marks of bookings that were answered 201."""
-
-    def __init__(self, server, name: str):
-        self.acknowledged, self.statuses, self.slowest = [], Counter(), 0.0
-        self._server, self._name, self._over = server, name, threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(4)]
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, number: int):
-        turn = 0
-        while not self._over.is_set():
-            turn += 1
-            mark, begun = f"{self._name} {number} {turn}", time.monotonic()
-            try:
-                status = book(self._server, mark).status
-            except OSError:
-                status = None  # the server is being restarted
-                time.sleep(0.05)
-            self.slowest = max(self.slowest, time.monotonic() - begun)
-            self.statuses[status] += 1
-            if status == 201:
-                self.acknowledged.append(mark)
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
