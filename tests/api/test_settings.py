@@ -392,3 +392,18 @@ def test_processes_that_start_at_once_make_one_secret(tmp_path):
         for process in processes:
             process.kill()
             process.communicate()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:hunter2@127.0.0.1/mechtech",
+        "postgresql://user:hunter2@hunter2@127.0.0.1/mechtech",
+        "postgresql://127.0.0.1/mechtech?user=someone&password=hunter2&sslpassword=hunter2&sslmode=require",
+    ],
+)
+def test_a_url_is_shown_without_its_passwords(url):
+    shown = from_environment({"JWT_SECRET": SECRET, "DATABASE_URL": url}).shown()
+    assert "127.0.0.1/mechtech" in shown
+    assert "hunter2" not in shown
+    assert ("sslmode=require" in shown) == ("sslmode=require" in url)
