@@ -9,7 +9,7 @@ import pytest
 
 from mechtech import create_app
 from mechtech.settings import from_environment
-from tests.answers import refused, wrong_fields
+from tests.answers import refused, sql, wrong_fields
 from tests.conftest import BOOKING, SECRET, Api, book, complete, hire, signup
 
 COLUMNS = {
@@ -237,9 +237,12 @@ def test_a_bad_token_makes_no_booking(client, admin):
     assert client.get("/api/booking/", token=admin).json["total"] == 0
 
 
-@pytest.mark.sqlite
-def test_a_reference_grows_beyond_six_digits(app, client):
-    app.extensions["mechtech.db"].write("INSERT INTO sqlite_sequence (name, seq) VALUES ('bookings', 999998)")
+def test_a_reference_grows_beyond_six_digits(app, client, environ):
+    book(client)
+    if "DATABASE_URL" in environ:
+        sql(environ["DB_PATH"], "SELECT setval('bookings_id_seq', 999998)")
+    else:
+        sql(environ["DB_PATH"], "UPDATE sqlite_sequence SET seq = 999998 WHERE name = 'bookings'")
     assert book(client)["id"] == "BK999999"
     seventh = book(client)
     assert seventh["id"] == "BK1000000"

@@ -15,8 +15,8 @@ from mechtech.settings import from_environment
 from tests.answers import refused, sql
 from tests.conftest import Api, signup
 from tests.gunicorn_server import ROOT
-
-pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+from tests.postgresql_server import database_of
+from tests.tools import check_database
 
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 SECONDS = 30  # until a command that hangs has failed
@@ -66,6 +66,7 @@ def users(environ):
 # init-db
 
 
+@pytest.mark.sqlite
 def test_init_db_makes_the_tables_and_leaves_the_data(environ):
     assert environ["DB_PATH"] in succeeded(flask(environ, "init-db"))
     tables = {name for (name,) in sql(environ["DB_PATH"], "SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -87,7 +88,8 @@ def everything(environ):
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     """The settings of a database with the sample data; for reading only."""
-    environ = {"DB_PATH": str(tmp_path_factory.mktemp("sample") / "sample.db"), "JWT_SECRET": "s" * 32}
+    path = str(tmp_path_factory.mktemp("sample") / "sample.db")
+    environ = {"DB_PATH": path, "JWT_SECRET": "s" * 32, **database_of(path)}
     assert "added" in succeeded(flask(environ, "seed"))
     return environ
 
@@ -123,7 +125,7 @@ def test_the_sample_data_shows_something_of_everything(sample):
     messages = client.get("/api/contact/", token=admin).json["messages"]
     assert {message["status"] for message in messages} == {"read", "unread"}
     verified = client.get("/api/mechanics/").json["mechanics"]
-    assert sql(sample["DB_PATH"], "SELECT COUNT(*) FROM mechanics WHERE NOT verified") == [(1,)]
+    assert sql(sample["DB_PATH"], "SELECT COUNT(*) FROM mechanics WHERE verified = 0") == [(1,)]
     assert len(verified) + 1 >= 12
     assert all(mechanic["latitude"] is not None for mechanic in verified)
     views = [client.get(f"/api/mechanics/{mechanic['id']}").json for mechanic in verified]
@@ -138,11 +140,12 @@ def test_the_sample_data_shows_something_of_everything(sample):
 def test_the_sample_data_keeps_the_rules(sample):
     """What the service itself would have seen to: references, ratings, services, capacity."""
     path = sample["DB_PATH"]
-    assert sql(path, "PRAGMA foreign_key_check") == []
+    check_database(path)
     completed = "SELECT id FROM bookings WHERE status = 'completed' ORDER BY id"
     assert sql(path, completed) == sql(path, "SELECT booking_id FROM service_history ORDER BY booking_id")
     of_others = """SELECT * FROM service_history s JOIN bookings b ON b.id = s.booking_id
-                   WHERE s.mechanic_id IS NOT b.mechanic_id OR s.user_id IS NOT b.user_id"""
+                   WHERE COALESCE(s.mechanic_id, 0) <> COALESCE(b.mechanic_id, 0)
+                       OR COALESCE(s.user_id, 0) <> COALESCE(b.user_id, 0)"""
     assert sql(path, of_others) == []
     busiest = "SELECT COUNT(*) FROM bookings WHERE status IN ('confirmed', 'in-progress') GROUP BY mechanic_id"
     assert max(count for (count,) in sql(path, busiest)) <= 5

@@ -13,8 +13,6 @@ from mechtech.settings import SettingError, from_environment, load, read_dotenv
 from tests.conftest import SECRET, Api, signup
 from tests.gunicorn_server import ROOT, Server
 
-pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
-
 DEFAULTS = {
     "mechtech_env": "development",
     "production": False,
