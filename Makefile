@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --pytho
 export FLASK_SKIP_DOTENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test test-postgresql test-deploy test-browser lint seed lock audit soak bench clean
+.PHONY: help run test test-postgresql test-deploy test-document test-browser lint seed lock audit soak bench clean
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 24
@@ -26,7 +26,10 @@ test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATAB
 		tests/api tests/postgresql tests/server/test_races.py tests/server/test_crashes.py tests/server/test_story.py
 
 test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, systemd's commands, curl and openssl
-	$(BIN)/pytest -m deploy tests/deploy
+	$(BIN)/pytest -m 'deploy and not document' tests/deploy
+
+test-document: .venv/installed-tests  ## follow docs/deploy.md in a fresh Debian; it needs root, debootstrap and free ports
+	$(BIN)/pytest -m document tests/deploy
 
 test-browser: .venv/installed-tests .node/node_modules  ## run the tests of the pages and of TypeScript's types; Chromium and npm must be there
 	$(BIN)/pytest -m browser tests/browser
