@@ -1,5 +1,6 @@
 """The files that pip installs from: everything is pinned, with hashes, and is what pyproject.toml asks for."""
 
+import json
 import re
 import tomllib
 
@@ -43,3 +44,13 @@ def test_a_package_has_the_same_files_in_all_requirements():
     everything = pinned("tests/requirements.txt")
     for file in FILES.values():
         assert pinned(file).items() <= everything.items()
+
+
+def test_what_comes_by_npm_has_hashes_and_no_place_to_take_it_from_either():
+    text = (ROOT / "tests/browser/package-lock.json").read_text()
+    packages = json.loads(text)["packages"]
+    asked = json.loads((ROOT / "tests/browser/package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == asked
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert {name: packages[f"node_modules/{name}"]["version"] for name in asked} == asked
+    assert "://" not in text
