@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.answers import sql
-from tests.api.test_commands import FLASK, failed, flask, succeeded, surroundings
+from tests.api.test_commands import FLASK
+from tests.commands import failed, flask, succeeded, surroundings
 from tests.conftest import Api, started
 from tests.gunicorn_server import ROOT
 
@@ -58,7 +59,7 @@ def test_a_backup_replaces_no_file(environ, path, made, tmp_path):
 
 
 def test_a_full_disk_is_refused_with_nothing_left_over(environ, path, tmp_path):
-    before = contents(tmp_path)
+    before = everything(path)
     result = subprocess.run(
         [*FLASK, "backup", str(tmp_path / "backup.db")],
         cwd=ROOT,
@@ -68,7 +69,8 @@ def test_a_full_disk_is_refused_with_nothing_left_over(environ, path, tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size // 2,) * 2),
     )
     assert "Cannot back up" in failed(result)
-    assert contents(tmp_path) == before
+    assert everything(path) == before
+    assert not list(tmp_path.glob("*backup*"))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"x" * 5000])

@@ -13,6 +13,7 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.answers import refused, sql
+from tests.commands import failed, flask, succeeded, surroundings
 from tests.conftest import Api, signup
 from tests.gunicorn_server import ROOT
 from tests.postgresql_server import database_of
@@ -21,38 +22,6 @@ from tests.tools import check_database
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 SECONDS = 30  # until a command that hangs has failed
 TABLES = {"users", "bookings", "contact_messages", "mechanics", "service_history"}
-
-
-def surroundings(environ):
-    path = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return {**path, **environ}
-
-
-def flask(environ, *args, typed=""):
-    """Run the command as a person does, with `typed` on its standard input, which is no terminal."""
-    return subprocess.run(
-        [*FLASK, *args],
-        cwd=ROOT,
-        env=surroundings(environ),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-
-
-def succeeded(result) -> str:
-    """What a command said that must have worked."""
-    assert result.returncode == 0, result.stderr
-    assert "Traceback" not in result.stderr
-    return result.stdout
-
-
-def failed(result) -> str:
-    """What a command said, in one line, that must have failed."""
-    assert result.returncode != 0, result.stdout
-    (line,) = result.stderr.splitlines()
-    return line
 
 
 def login(client, email, password):

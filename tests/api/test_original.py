@@ -13,7 +13,7 @@ from mechtech import create_app
 from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import from_environment
 from tests.answers import refused, sql, wrong_fields
-from tests.api.test_commands import failed, flask, succeeded
+from tests.commands import failed, flask, succeeded
 from tests.conftest import CONTACT, SECRET, book, complete, signup
 from tests.gunicorn_server import Server
 

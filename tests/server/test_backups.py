@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.api.test_commands import failed, flask, succeeded
+from tests.commands import failed, flask, succeeded
 from tests.conftest import BOOKING
 from tests.gunicorn_server import call
 from tests.tools import book, check_database, running, sign_up, sql

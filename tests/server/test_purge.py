@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.test_commands import flask, succeeded
+from tests.commands import flask, succeeded
 from tests.server.test_backups import Writer, fill
 from tests.tools import check_database, running, sql
 
