@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.resolve()))
 from mechtech import create_app, prepare_database
-from mechtech.cores import pin, usable_cores
+from mechtech.cores import free_core, pin
 from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import SettingError, load
 from mechtech.web.server_log import logging_config
@@ -25,13 +25,15 @@ worker_connections = 4096
 keepalive = 75  # seconds
 control_socket_disable = True
 forwarded_allow_ips = forwarder_headers = ""  # TRUSTED_PROXIES says who may name the client
-SILENCE_SECONDS = 20  # how long a client may neither send the rest of a body nor read its answer
-
 raise_limit_of_files()
+if settings.metrics_token:
+    from mechtech.metrics.processes import child_exit, on_reload  # noqa: F401  two more hooks
 
 
 def on_starting(server):
     """Ends the start for a database that cannot be used, in one line; each worker would say so again."""
+    if settings.metrics_token:
+        on_reload(server)  # makes the folder that prometheus-client needs when it is imported
     try:
         server.prepared = create_app(settings)  # kept: its share of the database's lock bridges the change of workers
         prepare_database(server.prepared)
@@ -41,7 +43,7 @@ def on_starting(server):
 
 def when_ready(server):
     for listener in server.LISTENERS:
-        limit_silence(listener.sock, SILENCE_SECONDS)
+        limit_silence(listener.sock)
     if settings.database_url and not settings.rate_limit_storage:
         server.log.warning("DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits")
     server.log.info("MechTECH listens on http://%s in %s mode: %s", bind, settings.mechtech_env, settings.shown())
@@ -51,8 +53,7 @@ def pre_fork(server, worker):
     """Chooses the core that has the fewest workers, and has the worker import the code that is there now."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "mechtech"]:
         del sys.modules[name]
-    taken = [getattr(sibling, "core", None) for sibling in server.WORKERS.values()]
-    worker.core = min(usable_cores(), key=taken.count)
+    worker.core = free_core(server.WORKERS.values())
 
 
 def post_worker_init(worker):

@@ -14,6 +14,8 @@ from mechtech.errors import Unavailable
 from mechtech.health import health
 from mechtech.mail.outbox import Outbox
 from mechtech.mechanics.routes import mechanics
+from mechtech.metrics import routes as counting
+from mechtech.metrics.routes import metrics
 from mechtech.openapi.routes import openapi
 from mechtech.pages.routes import pages
 from mechtech.passwords import Hasher
@@ -37,14 +39,14 @@ def create_app(config: settings.Settings | None = None) -> App:
     app.extensions["mechtech.outbox"] = Outbox(config)
 
     # Around Flask, the innermost first: a request comes through them from the last to the first.
-    for layer in (paths, security_headers, request_log, proxies):
+    for layer in (paths, security_headers, request_log, counting, proxies):
         layer.init_app(app)
     # In Flask, in this order. Reading JSON and validating it (web/body.py), then authorization
     # (web/authentication.py), follow as decorators of each route.
     for layer in (origins, rate_limit):
         layer.init_app(app)
     authentication.init_app(app, find_account=accounts.find)
-    for blueprint in (health, auth, booking, contact, mechanics, pages, openapi, errors):
+    for blueprint in (health, auth, booking, contact, mechanics, metrics, pages, openapi, errors):
         app.register_blueprint(blueprint)
 
     app.json.sort_keys = False  # rows keep the order of their columns

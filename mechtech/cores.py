@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 GROUPS = Path("/sys/fs/cgroup")
@@ -17,6 +18,12 @@ def cores(groups: Path = GROUPS) -> int:
 def usable_cores() -> list[int | None]:
     """Their numbers; [None] where the system does not tell."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+
+
+def free_core(workers: Iterable) -> int | None:
+    """The core that is the `core` of the fewest workers."""
+    taken = [getattr(worker, "core", None) for worker in workers]
+    return min(usable_cores(), key=taken.count)
 
 
 def pin(core: int | None) -> None:

@@ -63,17 +63,22 @@ class Index(Answer):
 @gives(States, others={503: Ill})
 def show_health() -> dict | tuple[dict, int, dict]:
     """Tell whether the database and the rate limit's storage answer in time: the one that does not says "error"."""
+    states = check_parts()
+    if set(states.values()) == {"ok"}:
+        return {"status": "OK", "message": "MechTECH is running.", "version": VERSION, **states}
+    body, _, headers = refused(Unavailable(retry_after=1))
+    return {**body, "status": "ERROR", "version": VERSION, **states}, 503, headers
+
+
+def check_parts() -> dict[str, str]:
+    """What the service stands on, each with "ok", or "error" if it does not answer in time."""
     database, limits = current_app.extensions["mechtech.health"]
     checks = {
         "database": database.submit(get_db().check),
         "limits": limits.submit(current_app.extensions["mechtech.limiter"].storage.get, "health"),
     }
     wait(checks.values(), timeout=HEALTH_SECONDS)
-    states = {name: _state(name, check) for name, check in checks.items()}
-    if set(states.values()) == {"ok"}:
-        return {"status": "OK", "message": "MechTECH is running.", "version": VERSION, **states}
-    body, _, headers = refused(Unavailable(retry_after=1))
-    return {**body, "status": "ERROR", "version": VERSION, **states}, 503, headers
+    return {name: _state(name, check) for name, check in checks.items()}
 
 
 def _state(name: str, check: Future) -> str:

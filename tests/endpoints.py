@@ -8,6 +8,7 @@ ENDPOINTS = {
     ("GET", "/admin", "anyone"),
     ("GET", "/booking", "anyone"),
     ("GET", "/reset", "anyone"),
+    ("GET", "/metrics", "holder"),
     ("POST", "/api/auth/signup", "anyone"),
     ("POST", "/api/auth/login", "anyone"),
     ("GET", "/api/auth/profile", "user"),

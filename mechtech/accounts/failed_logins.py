@@ -7,6 +7,7 @@ import limits
 
 from mechtech.accounts import repository
 from mechtech.passwords import get_hasher
+from mechtech.signals import limit_refused, login_failed
 from mechtech.texts import address_key
 from mechtech.web.rate_limit import client_network, limited, limiter
 
@@ -25,6 +26,7 @@ def verify_login(password: str, email: str, hashed: str | None) -> bool:
     if get_hasher().verify(password, hashed, repository.find_highest_cost()):
         _check(counts)
         return True
+    login_failed.send()
     within = [limiter().hit(rate, *keys) for rate, keys in counts]
     if not all(within):
         _check(counts)
@@ -39,6 +41,7 @@ def unlock(email: str) -> None:
 def _check(counts: tuple) -> None:
     for rate, keys in counts:
         if not limiter().test(rate, *keys):
+            limit_refused.send("failed_logins")
             raise limited(limiter().get_window_stats(rate, *keys).reset_time)
 
 

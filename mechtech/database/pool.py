@@ -11,6 +11,8 @@ from psycopg.abc import PQGen
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
+from mechtech.signals import waiting
+
 CONNECTIONS = 8  # a process: more would only wait for each other's locks
 CONNECT_SECONDS = 3
 POOL_SECONDS = 3.0  # how long a request waits for a connection
@@ -69,7 +71,8 @@ def make_pool(url: str, options: str) -> ConnectionPool[Connection]:
 @contextmanager
 def borrowed(pool: ConnectionPool[Connection], deadline: float) -> Iterator[Connection]:
     """A connection of the pool, for as long as the block lasts; its statements end with the deadline."""
-    connection = pool.getconn()
+    with waiting("connections"):
+        connection = pool.getconn()
     try:
         connection.deadline = deadline
         yield connection

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 
 from mechtech import database
@@ -12,6 +12,7 @@ from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, run_s
 from mechtech.database.locks import failure
 from mechtech.database.writer import Writer
 from mechtech.errors import Unavailable
+from mechtech.signals import waiting
 
 READERS = 4  # connections; more would only keep page caches of their own
 PROOF_SECONDS = 1.0  # how long check() relies on the last write that it made
@@ -103,11 +104,7 @@ class Database(database.Database):
     def _reader(self) -> Iterator[Connection]:
         """A reading connection, for as long as the block lasts."""
         with _translated_errors():
-            try:
-                connection = self._readers.get(timeout=BUSY_SECONDS)
-            except Empty:
-                text = "the other requests of this process keep the database busy"
-                raise failure(sqlite3.SQLITE_BUSY, text) from None
+            connection = self._take_reader()
             try:
                 connection = self._file.current(connection)
                 yield connection
@@ -117,6 +114,17 @@ class Database(database.Database):
                 raise
             finally:
                 self._readers.put(connection)
+
+    def _take_reader(self) -> Connection | None:
+        """None for one that is still to be opened."""
+        with suppress(Empty):
+            return self._readers.get_nowait()
+        try:
+            with waiting("connections"):
+                return self._readers.get(timeout=BUSY_SECONDS)
+        except Empty:
+            text = "the other requests of this process keep the database busy"
+            raise failure(sqlite3.SQLITE_BUSY, text) from None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 
 from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile
 from mechtech.database.locks import patiently
+from mechtech.signals import group_committed, waiting
 
 TOGETHER_AT_MOST = 64  # writes in one commit
 
@@ -40,17 +41,20 @@ class Writer:
     def run(self, work: Callable[[Connection], Any]) -> Any:
         """What work returns, once it is committed. Raises what work raises, and sqlite3's errors."""
         write = Write(work)
-        self._waiting.put(write)
-        self._thread.submit(self._commit_waiting)
         try:
-            return write.future.result()
+            with waiting("writer"):
+                self._waiting.put(write)
+                self._thread.submit(self._commit_waiting)
+                return write.future.result()
         finally:
             del write  # its future holds the error, whose traceback holds this frame
 
     def _commit_waiting(self) -> None:
         """Commit all that wait. There is one call for each write, so most calls of a busy time find none left."""
         if writes := self._take_waiting():
+            count = len(writes)
             self._commit(writes)
+            group_committed.send(self, writes=count)
 
     def _take_waiting(self) -> list[Write]:
         taken = []

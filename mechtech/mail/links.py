@@ -6,6 +6,7 @@ import limits
 
 from mechtech.database import get_db
 from mechtech.mail.outbox import get_outbox
+from mechtech.signals import limit_refused
 from mechtech.web.rate_limit import limiter
 
 RATE = limits.parse("10 per 15 minutes")
@@ -17,6 +18,8 @@ def send_link(kind: str, asked: str, recipient: str | None, content: dict) -> No
     asked: what they are counted by. It stands in the count as a hash: counts outlive what they count.
     """
     within = limiter().hit(RATE, "link", kind, blake2b(asked.encode(), digest_size=16).hexdigest())
+    if not within:
+        limit_refused.send("links")
     if recipient is not None and within:
         get_outbox().add(get_db(), kind, recipient, content)
     else:

@@ -33,6 +33,7 @@ TAGS = {
     "mechanics": "The directory, and who is free.",
     "contact": "Messages of the contact form.",
     "health": "For monitoring, and an index.",
+    "metrics": "For Prometheus.",
     "pages": "For people with a browser.",
     "openapi": "This description.",
 }
@@ -46,6 +47,7 @@ WHO = {
 SECURITY = {
     "userToken": "Of an account: the answers to sign-up and sign-in have it.",
     "bookingToken": "Of one booking: the answer to a guest's booking has it.",
+    "metricsToken": "The setting METRICS_TOKEN of the service.",
 }
 
 
@@ -67,7 +69,8 @@ def describe(app: Flask) -> dict:
     fields.add_to(plugin.converter)
     refusals.add_to(spec)
     for name, sentence in SECURITY.items():
-        bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": sentence}
+        form = {} if name == "metricsToken" else {"bearerFormat": "JWT"}
+        bearer = {"type": "http", "scheme": "bearer", **form, "description": sentence}
         spec.components.security_scheme(name, bearer)
     for method, path, view, rule in endpoints(app):
         operation = _operation(spec, view, rule)
@@ -127,6 +130,8 @@ def _successes(view: Callable, counted: bool) -> dict[str, dict]:
         if _noted(view, "headers_schema"):
             more = (*more, "Idempotent-Replayed")
         told[str(status)] = _response(status, "application/json", schema, *more)
+    if text_type := _noted(view, "text_type"):
+        told["200"] = _response(200, text_type.partition(";")[0], {"type": "string"})
     if content_type := _noted(view, "content_type"):
         file = _response(200, content_type, {"type": "object" if "json" in content_type else "string"}, "ETag")
         if "200" in told:

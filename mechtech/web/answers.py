@@ -81,6 +81,16 @@ def gives_file(content_type: str):
     return decorate
 
 
+def gives_text(content_type: str):
+    """For a view that answers with a text of this type, which is made anew each time."""
+
+    def decorate(view):
+        view.text_type = content_type
+        return view
+
+    return decorate
+
+
 def may_raise(view, *refusals: type[Refusal]):
     """Add to what is described as the view's refusals."""
     view.refusals = (*getattr(view, "refusals", ()), *refusals)

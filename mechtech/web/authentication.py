@@ -3,20 +3,21 @@
 Each decorator is a word of the contract's column Who. All but `anyone` give the view a `caller`.
 """
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 
 from flask import Flask, current_app, g, request
 
-from mechtech.errors import Forbidden, InvalidToken, Refusal, TokenExpired, Unauthorized
+from mechtech.errors import Forbidden, InvalidToken, NotFound, Refusal, TokenExpired, Unauthorized
 from mechtech.web import request_log, tokens
 from mechtech.web.answers import may_raise
 
 FIND_ACCOUNT = "mechtech.find_account"
 BAD_TOKEN = (Unauthorized, InvalidToken, TokenExpired)
 # What opens an endpoint, as OpenAPI has it: one of these.
-NO_TOKEN, USER_TOKEN, BOOKING_TOKEN = {}, {"userToken": []}, {"bookingToken": []}
+NO_TOKEN, USER_TOKEN, BOOKING_TOKEN, METRICS_TOKEN = {}, {"userToken": []}, {"bookingToken": []}, {"metricsToken": []}
 
 
 def init_app(app: Flask, find_account: Callable[[int], dict | None]) -> None:
@@ -80,6 +81,25 @@ def owner(view):
     return _for(view, "owner", _require_token, [USER_TOKEN, BOOKING_TOKEN], *BAD_TOKEN)
 
 
+def holder(view):
+    """The holder of METRICS_TOKEN, as a bearer token; where that is not set there is no such path."""
+
+    @wraps(view)
+    def checked(*args, **kwargs):
+        expected = current_app.config["settings"].metrics_token
+        if expected is None:
+            raise NotFound
+        token = _bearer_token(request.environ.get("HTTP_AUTHORIZATION"))
+        if token is None:
+            raise Unauthorized
+        if not hmac.compare_digest(token.encode("latin-1"), expected.encode()):  # WSGI has bytes as Latin-1
+            raise InvalidToken
+        return view(*args, **kwargs)
+
+    checked.who, checked.security = "holder", [METRICS_TOKEN]
+    return may_raise(checked, NotFound, Unauthorized, InvalidToken)
+
+
 def calls_as_admin() -> bool:
     """Whether an admin calls. A token that is not good is for the view's own decorator to refuse."""
     return _caller_or_guest().is_admin
@@ -132,15 +152,23 @@ def _caller() -> Caller:
 
 
 def _find_caller(header: str | None) -> Caller:
-    if not header:
+    token = _bearer_token(header)
+    if token is None:
         return Caller()
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthorized("Only the scheme Bearer is known here.")
-    claims = tokens.read(token.strip())
+    claims = tokens.read(token)
     if "bookingId" in claims:
         return Caller(booking=claims)
     account = current_app.extensions[FIND_ACCOUNT](claims["userId"])
     if account is None or not tokens.is_current(claims, account):
         raise InvalidToken
     return Caller(user=account)
+
+
+def _bearer_token(header: str | None) -> str | None:
+    """None for no header, or an empty one."""
+    if not header:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized("Only the scheme Bearer is known here.")
+    return token.strip()

@@ -14,6 +14,7 @@ from limits.strategies import RateLimiter
 
 import mechtech.web.limit_storage  # noqa: F401  registers the storage's scheme
 from mechtech.errors import RateLimited
+from mechtech.signals import limit_refused
 from mechtech.web.proxies import network_of
 
 WINDOWS_KEPT = 10_000
@@ -52,6 +53,7 @@ def init_app(app: Flask) -> None:
             ("X-RateLimit-Reset", str(math.ceil(reset))),
         ]
         if count > rate.amount:
+            limit_refused.send("requests")
             raise limited(reset)
 
 

@@ -47,8 +47,6 @@ def init_app(app: Flask) -> None:
         return inner(environ, start)
 
     app.wsgi_app = logged
-    if log_format == "json":
-        app.before_request(_remember_route)
 
 
 def name_account(user_id: int) -> None:
@@ -61,9 +59,10 @@ def of_request() -> dict:
     return {"of_request": f" id={request.environ['mechtech.request_id']}"}
 
 
-def _remember_route() -> None:
-    if request.url_rule is not None:
-        request.environ["mechtech.route"] = request.url_rule.rule
+def route_of(environ: dict) -> str | None:
+    """The rule of the route that answers, once there is an answer; None where no route does."""
+    rule = environ["werkzeug.request"].url_rule
+    return rule and rule.rule
 
 
 def _text_line(environ: dict, path: str, status: str, milliseconds: float) -> str:
@@ -82,7 +81,7 @@ def _json_line(environ: dict, path: str, status: str, milliseconds: float) -> st
         "address": environ["REMOTE_ADDR"],
         "method": environ["REQUEST_METHOD"],
         "path": _plain(path),
-        "route": environ.get("mechtech.route"),
+        "route": route_of(environ),
         "status": int(status),
         "milliseconds": round(milliseconds, 1),
         "user": environ.get("mechtech.user_id"),

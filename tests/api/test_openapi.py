@@ -53,7 +53,7 @@ def test_a_route_without_a_description_is_an_error(app):
 
 def test_who_may_call_is_described(description):
     user, booking = {"userToken": []}, {"bookingToken": []}
-    due = {"user": [user], "admin": [user], "owner": [user, booking]}
+    due = {"user": [user], "admin": [user], "owner": [user, booking], "holder": [{"metricsToken": []}]}
     who = {(method, path): who for method, path, who in ENDPOINTS}
     for method, path, operation in operations(description):
         needed = due.get(who[method, path.replace("{id}", ":id")])

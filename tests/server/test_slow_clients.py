@@ -163,7 +163,7 @@ def impatient(tmp_path):
     conf = tmp_path / "gunicorn.conf.py"
     conf.write_text(
         f"from pathlib import Path\n__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
-        "exec(Path(__file__).read_text())\nSILENCE_SECONDS = 1\n"
+        "exec(Path(__file__).read_text())\nfrom mechtech.web import sockets\nsockets.SILENCE_SECONDS = 1\n"
     )
     with Server(settings(tmp_path), tmp_path / "server.log", "-c", str(conf)) as server:
         yield server

@@ -1,0 +1,114 @@
+"""What is counted while requests are answered, in prometheus-client's terms.
+
+Imported only where METRICS_TOKEN is set: when prometheus-client is imported, it takes its mode for several processes if
+PROMETHEUS_MULTIPROC_DIR is set by then. Each process counts in files of its own there, and a scrape adds them up.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from mechtech import signals
+from mechtech.metrics.state import State
+from mechtech.web.request_log import route_of
+
+DURATION = "mechtech_http_request_duration_seconds"
+LABELS = ["route", "method", "status"]
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+WRITES = (1, 2, 4, 8, 16, 32, 64)
+METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}  # a client may make up any number of others
+
+
+class Counts:
+    """The counts of one app, as a collector of prometheus-client. It hears the signals for as long as it lives."""
+
+    def __init__(self) -> None:
+        self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        if self._folder:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # in case it was tidied away
+        self._own, self._shown = CollectorRegistry(), CollectorRegistry()
+        own = {"registry": self._own}
+        self._shown.register(self)
+        self._shown.register(State())
+        text = "From a request's arrival in its thread until its answer begins, by the rule of its route."
+        self._seconds = Histogram(DURATION, text, LABELS, buckets=SECONDS, **own)
+        live = {**own, "multiprocess_mode": "livesum"}
+        text = "Requests that are being answered now."
+        self._under_way = Gauge("mechtech_http_requests_under_way", text, **live)
+        text = "Writes that are not committed yet, and threads without a connection yet."
+        self._waiting = Gauge("mechtech_database_waiting", text, ["queue"], **live)
+        text = "Writes that shared one commit of the writer."
+        self._groups = Histogram("mechtech_database_group_writes", text, buckets=WRITES, **own)
+        self._refusals = Counter("mechtech_limit_refusals", "Requests that a limit refused.", ["limit"], **own)
+        text = "Logins with a wrong password, or an address without an account."
+        self._failed_logins = Counter("mechtech_failed_logins", text, **own)
+        for limit in ("requests", "failed_logins", "links"):  # those that have not refused yet are shown as 0
+            self._refusals.labels(limit)
+        for queue in ("writer", "connections"):
+            self._waiting.labels(queue)
+        self._known: dict[tuple, Callable[[float], None]] = {}  # what observes, by route, method and status
+        signals.limit_refused.connect(self._count_refusal)
+        signals.login_failed.connect(self._count_failed_login)
+        signals.group_committed.connect(self._count_group)
+        signals.waiting_changed.connect(self._count_waiting)
+
+    def around(self, inner):
+        """The WSGI application inner, with its requests counted."""
+        begin, end, known = self._under_way.inc, self._under_way.dec, self._known
+
+        def counted(environ, start_response):
+            started = time.perf_counter()
+
+            def start(status, headers, exc_info=None):
+                key = (route_of(environ), environ["REQUEST_METHOD"], status[:3])
+                observe = known.get(key) or self._observer(*key)
+                observe(time.perf_counter() - started)
+                return start_response(status, headers, exc_info)
+
+            begin()
+            try:
+                return inner(environ, start)
+            finally:
+                end()
+
+        return counted
+
+    def text(self) -> bytes:
+        """All of it, over all processes, and the state of this moment, as Prometheus reads them."""
+        return generate_latest(self._shown)
+
+    def collect(self) -> Iterator[Metric]:
+        """The counts of all processes. Requests are counted by observing their durations, which is one write less."""
+        counted = MultiProcessCollector(None, self._folder) if self._folder else self._own
+        for metric in counted.collect():
+            yield metric
+            if metric.name == DURATION:
+                requests = CounterMetricFamily("mechtech_http_requests", "Requests answered.", labels=LABELS)
+                for sample in metric.samples:
+                    if sample.name == f"{DURATION}_count":
+                        requests.add_metric([sample.labels[label] for label in LABELS], sample.value)
+                yield requests
+
+    def _observer(self, route: str | None, method: str, status: str) -> Callable[[float], None]:
+        """What observes the duration of such a request. Kept, for looking the labels up takes as long."""
+        known = method in METHODS
+        observe = self._seconds.labels(route or "unmatched", method if known else "other", status).observe
+        if known:
+            self._known[route, method, status] = observe
+        return observe
+
+    def _count_refusal(self, limit: str) -> None:
+        self._refusals.labels(limit).inc()
+
+    def _count_failed_login(self, _sender: object) -> None:
+        self._failed_logins.inc()
+
+    def _count_group(self, _writer: object, writes: int) -> None:
+        self._groups.observe(writes)
+
+    def _count_waiting(self, queue: str, change: int) -> None:
+        self._waiting.labels(queue).inc(change)
