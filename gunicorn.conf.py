@@ -42,8 +42,7 @@ def on_starting(server):
 
 
 def when_ready(server):
-    for listener in server.LISTENERS:
-        limit_silence(listener.sock)
+    limit_silence(listener.sock for listener in server.LISTENERS)
     if settings.database_url and not settings.rate_limit_storage:
         server.log.warning("DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits")
     server.log.info("MechTECH listens on http://%s in %s mode: %s", bind, settings.mechtech_env, settings.shown())

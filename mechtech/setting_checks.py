@@ -177,4 +177,4 @@ def metrics_token(text: str | None) -> str | None:
 
 def without_password(address: str | None) -> str | None:
     """A URL as it may be shown."""
-    return address and re.sub(r"://[^/]*@", "://…@", re.sub(r"(?<=password=)[^&]*", "…", address))
+    return address and re.sub(r"://.*@", "://…@", re.sub(r"(?<=password=)[^&]*", "…", address))

@@ -23,9 +23,8 @@ STDERR = 2
 
 def init_app(app: Flask) -> None:
     log_format = app.config["settings"].log_format
-    handler = logging.StreamHandler()
-    handler.setFormatter(FORMATTERS[log_format]())
-    logging.getLogger("mechtech").handlers = [handler]
+    logging.getLogger("mechtech").handlers = [_handler(log_format)]
+    logging.lastResort = _handler(log_format, logging.WARNING)  # for the loggers of libraries, such as the pool's
     line_of = _json_line if log_format == "json" else _text_line
     inner = app.wsgi_app
 
@@ -47,6 +46,13 @@ def init_app(app: Flask) -> None:
         return inner(environ, start)
 
     app.wsgi_app = logged
+
+
+def _handler(log_format: str, level: int = logging.NOTSET) -> logging.Handler:
+    handler = logging.StreamHandler()
+    handler.setFormatter(FORMATTERS[log_format]())
+    handler.setLevel(level)
+    return handler
 
 
 def name_account(user_id: int) -> None:

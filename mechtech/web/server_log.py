@@ -8,7 +8,11 @@ from mechtech import clock
 
 
 def logging_config(log_format: str) -> dict:
-    """A configuration for logging.config.dictConfig, which gunicorn takes as logconfig_dict."""
+    """A configuration for logging.config.dictConfig, which gunicorn takes as logconfig_dict.
+
+    Python's warnings become lines of the log too.
+    """
+    logging.captureWarnings(True)
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -16,7 +20,10 @@ def logging_config(log_format: str) -> dict:
         "formatters": {"line": {"()": lambda: FORMATTERS[log_format]()}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": []},  # the loggers of the service have handlers of their own: request_log.py
-        "loggers": {"gunicorn.error": {"handlers": ["stderr"], "filters": ["secrets", "silence"], "propagate": False}},
+        "loggers": {
+            "gunicorn.error": {"handlers": ["stderr"], "filters": ["secrets", "silence"], "propagate": False},
+            "py.warnings": {"handlers": ["stderr"]},
+        },
     }
 
 

@@ -89,6 +89,24 @@ def test_the_user_is_whoever_is_signed_in(client, customer, admin, logged):
     assert [line["user"] for line in logged()] == [user, "-", "-", "-", user]
 
 
+def test_a_logins_line_tells_the_account_that_it_meant(environ, request, logged):
+    client = request.getfixturevalue("client")
+    token = signup(client, "login@example.com")
+    user = str(client.get("/api/auth/profile", token=token).json["user"]["id"])
+    logged()
+    for email, password, status, told in (
+        ("login@example.com", "password123", 200, user),
+        ("LOGIN@example.com ", "password123", 200, user),
+        ("login@example.com", "wrong", 401, user),
+        ("nobody@example.com", "wrong", 401, "-"),
+        *[("login@example.com", "wrong", 401, user)] * 9,
+        ("login@example.com", "password123", 429, user),
+    ):
+        assert client.post("/api/auth/login", {"email": email, "password": password}).status_code == status
+        (line,) = logged()
+        assert (line["status"], line["user"]) == (str(status), told)
+
+
 def test_the_path_comes_without_its_query(client, logged):
     client.get("/api/mechanics/?specialization=hidden&limit=5")
     client.get("/api/nowhere?email=hidden@example.com#hidden")

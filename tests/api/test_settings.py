@@ -166,6 +166,37 @@ def test_the_limit_of_requests_is_the_environments(env, limit):
     assert app.test_client().get("/api/mechanics/").headers["X-RateLimit-Limit"] == limit
 
 
+# What is shown
+
+
+@pytest.mark.parametrize(
+    "name, url, told",
+    [
+        ("DATABASE_URL", "postgresql://garage:{}@db.example/mechtech", "postgresql://…@db.example/mechtech"),
+        ("DATABASE_URL", "postgresql://db.example/mechtech?password={}", "postgresql://db.example/mechtech?password=…"),
+        ("DATABASE_URL", "postgresql://a:{}@b/a?sslpassword={}&a=b", "postgresql://…@b/a?sslpassword=…&a=b"),
+        ("RATE_LIMIT_STORAGE", "redis://:{}@127.0.0.1:1/0", "redis://…@127.0.0.1:1/0"),
+        ("RATE_LIMIT_STORAGE", "redis://127.0.0.1:1/0?password={}", "redis://127.0.0.1:1/0?password=…"),
+        ("MAIL_URL", "smtp://user:1/{}@mail.example", "smtp://…@mail.example"),
+        ("MAIL_URL", "smtps://user:{}@mail.example:465", "smtps://…@mail.example:465"),
+        ("JWT_SECRET", "{}" * 2, None),
+        ("JWT_SECRET_PREVIOUS", "{}" * 2, None),
+        ("METRICS_TOKEN", "{}", None),
+    ],
+)
+def test_the_settings_are_shown_without_secrets(name, url, told):
+    secret = "a-secret-of-at-least-16-characters"
+    line = from_environment({"MAIL_FROM": "a@b.example", name: url.replace("{}", secret)}).shown()
+    assert secret not in line
+    assert "\n" not in line
+    words = line.split()
+    assert "BCRYPT_ROUNDS=10" in words  # a default is an effective setting too
+    if told:
+        assert f"{name}={told}" in words
+    else:
+        assert not [word for word in words if word.startswith(f"{name}=")]
+
+
 # The start
 
 

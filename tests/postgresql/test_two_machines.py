@@ -1,6 +1,7 @@
 """Two services on one PostgreSQL and one Redis are one service: a limit, a key, a capacity is counted once for both."""
 
 import glob
+import json
 import subprocess
 from collections import Counter
 from contextlib import contextmanager
@@ -109,7 +110,8 @@ def test_a_clock_that_lags_on_one_ends_no_token_of_the_other(tmp_path, redis):
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_database_that_stops_under_load_is_503_and_heals_within_seconds(tmp_path, mode):
-    with Throwaway() as database, Server(settings(tmp_path, DATABASE_URL=database.url), tmp_path / "log") as server:
+    environ = settings(tmp_path, LOG_FORMAT="json")
+    with Throwaway() as database, Server({**environ, "DATABASE_URL": database.url}, tmp_path / "log") as server:
         load = Load(server, "away")
         wait_until(lambda: len(load.acknowledged) > 20)
         database.stop(mode)
@@ -125,6 +127,8 @@ def test_a_database_that_stops_under_load_is_503_and_heals_within_seconds(tmp_pa
         assert load.slowest < 10
         rows = execute(database.url, "SELECT description FROM bookings")
         assert set(load.acknowledged) <= {mark for (mark,) in rows}
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]  # those of the pool are objects too
+    assert [line for line in lines if "pool" in line.get("message", "")]
 
 
 def test_a_database_that_is_away_at_the_start_is_503_until_it_comes(tmp_path):

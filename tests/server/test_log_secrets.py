@@ -3,14 +3,18 @@
 import json
 import os
 import re
+import signal
 import socket
+import subprocess
+import sys
 import time
 
 import jwt
 import pytest
 
 from tests.conftest import BOOKING, CONTACT, SECRET
-from tests.tools import book, running, sign_up, sql, wait_until
+from tests.gunicorn_server import ROOT
+from tests.tools import all_workers_up, book, running, settings, sign_up, sql, wait_until
 
 # What must never be in the log: each secret has this in it.
 MARK = "s3cr3tm4rk"
@@ -205,6 +209,13 @@ def test_settings_keep_their_secrets_too(tmp_path):
         check_silent(server)
 
 
+def objects(server) -> list[dict]:
+    """The lines of a JSON log, each of which must be an object with its time and level."""
+    lines = [json.loads(line) for line in log_of(server).splitlines()]
+    assert all({"time", "level"} <= line.keys() for line in lines)
+    return lines
+
+
 def test_every_line_of_a_json_log_is_an_object(tmp_path):
     with running(tmp_path, LOG_FORMAT="json") as server:
         token = sign_up(server, f"json-{EMAIL}")
@@ -213,10 +224,54 @@ def test_every_line_of_a_json_log_is_an_object(tmp_path):
         server.call("POST", "/api/auth/login", {"email": f"json-{EMAIL}", "password": "wrong-password"})
         wait_until(lambda: "/api/auth/login" in log_of(server))
         server.stop()
-    lines = [json.loads(line) for line in log_of(server).splitlines()]
-    assert all({"time", "level"} <= line.keys() for line in lines)
+    lines = objects(server)
     (lost,) = [line for line in lines if line.get("request_id") == answer.headers["X-Request-ID"]]
     assert (lost["path"], lost["status"], lost["route"]) == ("/api/auth/profile/-", 404, None)
     (login,) = [line for line in lines if line.get("route") == "/api/auth/login"]
     assert (login["status"], login["user"], login["method"]) == (401, user, "POST")
     check_silent(server, token)
+
+
+def test_a_json_log_stays_one_through_errors_crashes_and_a_reload(tmp_path):
+    with running(tmp_path, LOG_FORMAT="json", DB_PATH=str(tmp_path / "test.db")) as server:
+        all_workers_up(server)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+            connection.sendall(f"GET /{MARK} HTTP/9.9\r\n\r\n".encode())
+            assert connection.recv(1000)
+        sql(tmp_path / "test.db", "DROP TABLE contact_messages")
+        failed = server.call("POST", "/api/contact/", {**CONTACT, "message": TEXT})
+        before = server.workers()
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(server.workers()) == 2 and before[0] not in server.workers())
+        before = server.workers()
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: len(server.workers()) == 2 and not set(before) & set(server.workers()))
+        all_workers_up(server)
+        server.stop()
+    lines = objects(server)
+    (error,) = [line for line in lines if "traceback" in line]
+    assert (error["level"], error["request_id"]) == ("ERROR", failed.headers["X-Request-ID"])
+    assert "no such table" in error["traceback"]
+    (settings_told,) = [line["message"] for line in lines if " mode: " in line.get("message", "")]
+    assert "LOG_FORMAT=json" in settings_told
+    check_silent(server)
+
+
+def test_a_library_and_pythons_warnings_write_such_lines_too(tmp_path):
+    code = """
+import logging, warnings
+from mechtech import create_app, settings
+from mechtech.web.server_log import logging_config
+loaded = settings.load()
+logging.config.dictConfig(logging_config(loaded.log_format))
+create_app(loaded)
+logging.getLogger("a.library").warning("in two\\nlines")
+logging.getLogger("a.library").info("of no interest")
+warnings.warn("a warning", RuntimeWarning)
+"""
+    environ = {**settings(tmp_path, LOG_FORMAT="json"), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-c", f"import logging.config{code}"]
+    log = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stderr
+    library, warning = [json.loads(line) for line in log.splitlines()]
+    assert (library["level"], library["message"]) == ("WARNING", "in two\nlines")
+    assert "RuntimeWarning: a warning" in warning["message"]
