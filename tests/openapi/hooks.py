@@ -85,7 +85,7 @@ def _is_beyond(name, text, case):
 
 def _sent(case):
     """The fields of the query and of the body, by their names."""
-    return {**case.query, **(case.body if isinstance(case.body, dict) else {})}
+    return {**(case.query or {}), **(case.body if isinstance(case.body, dict) else {})}
 
 
 def _is_read_otherwise(text):
