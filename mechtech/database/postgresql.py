@@ -20,6 +20,7 @@ from mechtech.errors import Unavailable
 
 PROOF_SECONDS = 1.0  # how long check() relies on the last write that it made
 TRIES = 8  # of a transaction that ended in a deadlock or a serialization failure
+PAUSE_SECONDS = 0.02  # before the second try, and as much longer before each one more
 # A string, a quoted name, a comment, a cast, a parameter, or a percent sign.
 TOKENS = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|::|:(?P<name>[a-z_]\w*)|%", re.IGNORECASE)
 
@@ -97,9 +98,10 @@ class Database(database.Database):
     def transaction(self, work: Callable[[database.Transaction], Result]) -> Result:
         """Isolation is READ COMMITTED: what must not change meanwhile is locked."""
         with self._connection() as connection:
-            for _ in range(TRIES - 1):
+            for number in range(1, TRIES):
                 with suppress(errors.SerializationFailure, errors.DeadlockDetected):
                     return _run(connection, "BEGIN", work)
+                time.sleep(number * PAUSE_SECONDS)  # else it could take the same locks before whoever waits for them
             return _run(connection, "BEGIN", work)
 
     def check(self) -> None:

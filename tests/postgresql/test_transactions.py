@@ -40,7 +40,7 @@ def test_of_two_that_wait_for_each_other_both_are_carried_out(database):
         database.transaction(work)
 
     at_once(2, lambda number: change("ab"[number], "ba"[number]))
-    assert len(tries) == 3
+    assert len(tries) > 2
     assert database.all("SELECT experience_years AS years FROM mechanics") == [{"years": 2}] * 2
 
 
