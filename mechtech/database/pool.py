@@ -17,6 +17,7 @@ CONNECTIONS = 8  # a process: more would only wait for each other's locks
 CONNECT_SECONDS = 3
 POOL_SECONDS = 3.0  # how long a request waits for a connection
 CHECK_SECONDS = 1.0  # how long a pooled connection has to show that it is alive
+IDLE_SECONDS = 1.0  # a connection that was used since then need not show it: that is half of a short request's time
 REQUEST_SECONDS = 8.0  # how long a request has for all of its statements together
 # The server's own limits, which also end what a client that is gone has left behind. In milliseconds.
 LIMITS = "-c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=10000"
@@ -35,6 +36,7 @@ class Connection(psycopg.Connection):
     """Waits for a server that hangs no longer than the request has time, which a limit on the server could not see."""
 
     deadline: float | None = None  # None: not in a request
+    used = 0.0  # when the last request gave it back
 
     def wait(self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         left = CHECK_SECONDS if self.deadline is None else max(0.01, self.deadline - time.monotonic())
@@ -46,6 +48,12 @@ class Connection(psycopg.Connection):
             ):  # not the server's answer, which may still come: it belongs to no other statement
                 self.close()
             raise
+
+
+def check_if_idle(connection: Connection) -> None:
+    """Raises psycopg's error for a connection that is lost."""
+    if time.monotonic() - connection.used > IDLE_SECONDS:
+        ConnectionPool.check_connection(connection)
 
 
 def make_pool(url: str, options: str) -> ConnectionPool[Connection]:
@@ -63,7 +71,7 @@ def make_pool(url: str, options: str) -> ConnectionPool[Connection]:
         max_size=CONNECTIONS,
         timeout=POOL_SECONDS,
         reconnect_timeout=5,
-        check=ConnectionPool.check_connection,
+        check=check_if_idle,
         open=False,
     )
 
@@ -77,5 +85,5 @@ def borrowed(pool: ConnectionPool[Connection], deadline: float) -> Iterator[Conn
         connection.deadline = deadline
         yield connection
     finally:
-        connection.deadline = None
+        connection.deadline, connection.used = None, time.monotonic()
         pool.putconn(connection)

@@ -49,6 +49,13 @@ def test_of_a_limit_of_100_exactly_100_are_let_through(tmp_path, redis):
     assert statuses(answers) == {200: 100, 429: 40}
 
 
+def test_the_start_says_in_one_line_that_limits_are_local_where_they_are(tmp_path, pair):
+    said = "DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits"
+    with Server(settings(tmp_path), tmp_path / "log") as server:
+        assert server.log.read_text().count(said) == 1
+    assert said not in pair[0].log.read_text()
+
+
 def test_one_key_sent_to_both_at_once_makes_one_booking(pair):
     headers = {"Idempotency-Key": "sent-to-both"}
     answers = at_once(20, lambda number: pair[number % 2].call("POST", "/api/booking/", BOOKING, headers=headers))
