@@ -60,11 +60,6 @@ def _one_line(text: str) -> str:
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
-def _when(time: str) -> str:
-    """The time as people write it, with its zone."""
-    return f"{clock.moment(time):%-d %B %Y, %H:%M} UTC"
-
-
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("mechtech.mail"),
     autoescape=jinja2.select_autoescape(["html"]),
@@ -73,7 +68,8 @@ TEMPLATES = jinja2.Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters.update(
-    when=_when,
+    when=lambda time: f"{clock.moment(time):%-d %B %Y, %H:%M} UTC",
     line=_one_line,
+    degrees=lambda number: f"{number:.7f}".rstrip("0").removesuffix("."),  # as digits, never 1e-05
     tel=lambda phone: re.sub("[^0-9+]", "", re.split("(?i)e?x", phone)[0]),
 )

@@ -2,9 +2,11 @@
 
 import logging
 import re
+import signal
 import smtplib
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +16,8 @@ from mechtech.mail import outbox
 from mechtech.mail.letters import NotAnAddress, letter
 from mechtech.settings import Settings
 
-SERVER_SECONDS = 30  # how long the mail server may take for each answer
+SERVER_SECONDS = 30  # how long the mail server may be silent
+MAIL_SECONDS = 300  # how long it may take for a mail, also byte by byte; less than outbox.SENDING_SECONDS
 FIRST_PAUSE, LONGEST_PAUSE, TRIED_FOR = 60, 6 * 3600, 3 * 86400  # seconds
 log = logging.getLogger("mechtech")
 
@@ -28,7 +31,8 @@ def send_next(db: Database, settings: Settings) -> bool:
     try:
         message = letter(mail, settings)
         if settings.mail_url:
-            _deliver(message, settings)
+            with _at_most(MAIL_SECONDS):
+                _deliver(message, settings)
         else:
             text = message.get_body(["plain"]).get_content()
             log.info("%s\nTo: %s\nSubject: %s\n\n%s", name, message["To"], message["Subject"], text)
@@ -64,6 +68,21 @@ def _deliver(message: EmailMessage, settings: Settings) -> None:
     finally:
         with suppress(smtplib.SMTPException, OSError):  # the message is taken, or not: leaving changes nothing
             smtp.quit()
+
+
+@contextmanager
+def _at_most(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError in its block after these seconds. For the main thread alone, which gets the signals."""
+
+    def stop(*_):
+        raise TimeoutError(f"not done within {seconds} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def _is_final(error: Exception) -> bool:

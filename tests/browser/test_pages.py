@@ -233,3 +233,44 @@ def press_tab_until(page, text):
         if text in page.evaluate("document.activeElement.closest('a, button, summary')?.innerText ?? ''"):
             return
     raise AssertionError(f"not reached by Tab: {text}")
+
+
+def test_what_came_of_a_press_is_seen_on_a_telephone(garage):
+    made = garage.book()
+    phone = {"viewport": {"width": 360, "height": 640}}
+    owner, guest = garage.dispatch("#BK000001", **phone), garage.open(f"/booking#token={made['bookingToken']}", **phone)
+    owner.get_by_role("button", name="Mail the guest their link").click()
+    expect(owner.get_by_text("its link is on its way there")).to_be_in_viewport()
+    garage.call("PUT", "/api/booking/1", {"status": "confirmed"}, garage.token)
+    owner.get_by_role("button", name="Confirm without a mechanic").click()
+    expect(owner.get_by_text("This is how it stands now.")).to_be_in_viewport()
+    guest.get_by_text("Correct your phone").click()
+    guest.fill("[name=description]", "line\n" * 30)
+    guest.get_by_role("button", name="Save").click()
+    expect(guest.get_by_text("Thank you, it is corrected.")).to_be_in_viewport()
+    guest.get_by_role("button", name="Cancel the booking").click()
+    expect(guest.get_by_text("The booking is cancelled.")).to_be_in_viewport()
+    owner.goto(f"{garage.address}/admin#new")
+    for name in ("name", "email", "service_type", "vehicleType", "brand", "model"):
+        owner.fill(f"#new-{name}", BOOKING.get(name))
+    owner.get_by_role("button", name="Enter the booking").click()
+    expect(owner.get_by_label("Link for the customer of BK000002")).to_be_in_viewport()
+
+
+def test_a_service_date_is_the_day_that_was_chosen_west_of_greenwich_too(garage):
+    made = garage.book()
+    for status in ("confirmed", "in-progress"):
+        garage.call("PUT", "/api/booking/1", {"status": status}, garage.token)
+    owner = garage.dispatch("#BK000001", timezone_id="America/New_York")
+    owner.get_by_label("Service date").fill("2026-01-19")
+    owner.get_by_role("button", name="Complete").click()
+    expect(owner.locator("#opened dl")).to_contain_text("19 Jan 2026")
+    guest = garage.open(f"/booking#token={made['bookingToken']}", timezone_id="America/Los_Angeles")
+    expect(guest.locator("dl")).to_contain_text("19 Jan 2026")
+
+
+def test_a_mail_is_no_wider_than_a_telephone_whatever_was_written(garage):
+    garage.book(name="W" * 100, brand="W" * 50, service_type="W" * 100, location="W" * 500, description="W" * 2000)
+    page = garage.open("/booking", viewport={"width": 360, "height": 640}, is_mobile=True)
+    page.set_content(garage.mail_to("owner@garage.example").html)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

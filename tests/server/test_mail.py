@@ -3,16 +3,20 @@
 import logging
 import re
 import signal
+import socketserver
 import ssl
 import subprocess
 import sys
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Thread
 
 import pytest
 import trustme
 from aiosmtpd.smtp import AuthResult
 
 from mechtech import clock
+from mechtech.mail import sender
 from tests.answers import sql
 from tests.conftest import BOOKING, CONTACT, Api, book, complete, hire, signup, started
 from tests.gunicorn_server import ROOT, free_port
@@ -88,6 +92,18 @@ def test_a_new_booking_arrives_at_the_owner_with_who_where_and_what(client, send
     assert re.search(r"Booked: +\d+ \w+ 20\d\d, \d\d:\d\d UTC", letter.text)
 
 
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "shown"), [(-0.00001, 179.9999999, "-0.00001, 179.9999999"), (0, -180, "0, -180")]
+)
+def test_a_place_is_written_in_plain_digits(client, send, inbox, latitude, longitude, shown):
+    book(client, latitude=latitude, longitude=longitude)
+    send()
+    first, second = shown.split(", ")
+    for letter in inbox.letters:
+        assert f"?mlat={first}&mlon={second}#map=16/{first}/{second}\r\n" in letter.text
+        assert f">{shown}</a>" in letter.html
+
+
 def test_the_customer_gets_a_link_that_opens_the_booking(client, send, inbox):
     book(client)
     send()
@@ -137,6 +153,7 @@ def test_the_customer_is_told_who_comes_what_it_cost_and_that_it_is_cancelled(cl
     assert "mechanic" not in letters[5].text
     assert "Cost" not in letters[6].text + letters[6].html
     assert all("https://site.example/booking#token=" in letter.text for letter in letters)
+    assert all("\r\n\r\n\r\n" not in letter.text for letter in letters)
 
 
 def test_the_links_that_were_asked_for_arrive_and_work(client, send, inbox):
@@ -264,6 +281,35 @@ def test_a_mail_server_that_is_down_loses_nothing(environ, inbox, mail_server):
     assert outbox(environ) == [(2, 1, 0), (2, 1, 0)]
 
 
+def test_a_mail_server_that_drips_is_left_and_the_mail_tried_again(environ, client, send, monkeypatch):
+    monkeypatch.setattr(sender, "MAIL_SECONDS", 1)
+    with dripping_server() as port:
+        app = started({**environ, "MAIL_URL": f"smtp://127.0.0.1:{port}"})
+        Api(app.test_client()).post("/api/contact/", CONTACT)
+        app.test_cli_runner().invoke(args=["send-mail", "--once"])
+    assert outbox(environ) == [(1, 0, 0)]
+    make_due(environ)
+    send()
+    assert outbox(environ) == [(2, 1, 0)]
+
+
+@contextmanager
+def dripping_server():
+    """The port of a server that never comes to the end of its greeting."""
+
+    class Drip(socketserver.BaseRequestHandler):
+        def handle(self):
+            with suppress(OSError):
+                while True:
+                    self.request.sendall(b"220-wait\r\n")
+                    time.sleep(0.05)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drip) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
 # The mail server's identity, and ours
 
 
@@ -324,7 +370,7 @@ def test_it_signs_in_with_the_urls_user_and_password_and_tries_again_if_that_fai
 # The command
 
 
-def sender(environ, *args, **options):
+def sending(environ, *args, **options):
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "send-mail", *args]
     return subprocess.Popen(command, cwd=ROOT, env={**environ, "FLASK_SKIP_DOTENV": "1"}, text=True, **options)
 
@@ -332,14 +378,14 @@ def sender(environ, *args, **options):
 def test_two_senders_at_once_send_no_mail_twice(environ, client, inbox):
     for _ in range(15):
         book(client)
-    ended = at_once(2, lambda number: sender(environ, "--once", stderr=subprocess.DEVNULL).wait(30))
+    ended = at_once(2, lambda number: sending(environ, "--once", stderr=subprocess.DEVNULL).wait(30))
     assert ended == [0, 0]
     ids = [letter.message["Message-ID"] for letter in inbox.letters]
     assert len(ids) == len(set(ids)) == 30
 
 
 def test_a_sender_that_waits_sends_what_comes_and_ends_at_sigterm(environ, client, inbox):
-    process = sender(environ, stderr=subprocess.DEVNULL)
+    process = sending(environ, stderr=subprocess.DEVNULL)
     try:
         book(client)
         wait_until(lambda: len(inbox.letters) == 2)
@@ -354,7 +400,7 @@ def test_a_sender_that_waits_sends_what_comes_and_ends_at_sigterm(environ, clien
 def test_without_mail_url_development_writes_mails_to_the_log(environ):
     environ = {**environ, "MAIL_URL": "", "MAIL_FROM": ""}
     book(Api(started(environ).test_client()))
-    process = sender(environ, "--once", stderr=subprocess.PIPE)
+    process = sending(environ, "--once", stderr=subprocess.PIPE)
     _, said = process.communicate(timeout=30)
     assert "Subject: BK000001: we have your booking" in said
     assert "/booking#token=" in said
@@ -364,7 +410,7 @@ def test_without_mail_url_development_writes_mails_to_the_log(environ):
 def test_without_mail_url_production_ends_the_sender_in_one_line(environ):
     environ = {**environ, "MAIL_URL": "", "MAIL_FROM": "", "MECHTECH_ENV": "production"}
     started(environ)
-    process = sender(environ, stderr=subprocess.PIPE)
+    process = sending(environ, stderr=subprocess.PIPE)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 1
     assert said.startswith("Error: MAIL_URL is empty") and said.count("\n") == 1

@@ -1,7 +1,7 @@
 // A guest's booking, opened by the token in the link: see it, correct it, cancel it, review it.
 
 import { call, session } from "./api.js";
-import { $, el, facts, field, form, history, map, phone, place, say, sendChanges, status, when } from "./dom.js";
+import { $, date, el, facts, field, form, history, map, phone, place, say, sendChanges, status } from "./dom.js";
 
 const CORRECTED_UNTIL = ["pending", "confirmed"];
 
@@ -24,6 +24,7 @@ async function show(sentence = "") {
     document.title = `${booking.reference} – MechTECH`;
     $("booking").replaceChildren(...content(booking));
     say($("says"), sentence);
+    window.scrollTo(0, 0); // on a telephone the button that was pressed is far below
   } catch (refusal) {
     if (refusal.status === 401 || refusal.status === 404) return askForLink("This link is no longer good. We can mail you a new one.");
     say($("says"), refusal.message, true);
@@ -44,7 +45,7 @@ function content(one) {
       ["Name", one.name], ["Phone", one.phone], ["E-mail", one.email], ["Service", one.service_type],
       ["Vehicle", `${one.vehicle_type} · ${one.vehicle_brand} ${one.vehicle_model}`],
       ["Place", one.location], ["Map", map(one) || null], ["What happened", one.description],
-      ["Cost", one.cost?.toFixed(2)], ["Service date", one.service && when(one.service.service_date)],
+      ["Cost", one.cost?.toFixed(2)], ["Service date", one.service && date(one.service.service_date)],
       ["Your review", one.service?.rating && `${"★".repeat(one.service.rating)} ${one.service.review ?? ""}`],
     ]),
   );

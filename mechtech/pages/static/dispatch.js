@@ -107,6 +107,7 @@ async function enter(typed, node) {
   };
   const press = [action("Copy the link", copy), el("a", { href: `#${made.id}` }, `Open ${made.id}`)];
   $("made").replaceChildren(el("div", { className: "card" }, text, el("div", { className: "press" }, press)));
+  text.querySelector("input").focus(); // it is above the form, out of sight
   node.reset();
   refresh();
   return `${made.id} is entered.`;

@@ -122,6 +122,7 @@ export function map({ latitude, longitude }) {
 
 export const when = (time) =>
   new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short", hour12: false });
+export const date = (time) => new Date(time).toLocaleDateString(undefined, { dateStyle: "medium" });
 export function waited(time) {
   const minutes = Math.max(0, Math.floor((Date.now() - new Date(time)) / 60000));
   const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];

@@ -1,6 +1,6 @@
 // A booking opened: everything of it, and what can be done next.
 import { call, query } from "./api.js";
-import { $, action, dotted, el, facts, field, form, history, mail, map, phone, place, say, sendChanges, status, when } from "./dom.js";
+import { $, action, date, dotted, el, facts, field, form, history, mail, map, phone, place, say, sendChanges, status, when } from "./dom.js";
 
 const NEAREST = 5; // mechanics shown
 const WITH_SLOTS = 3; // of those, how many are asked for their free slots: each is a call
@@ -26,12 +26,12 @@ export async function openBooking(number, done, sentence = "", wrong = false) {
     $(id).value = value;
     $(id).closest("details")?.setAttribute("open", "");
   }
-  if ($("opened-says")) say($("opened-says"), sentence, wrong);
-  if (sentence) return;
   section.focus({ preventScroll: true });
-  window.scrollTo(0, 0);
+  if ($("opened-says")) tell(sentence, wrong);
 }
 
+/** Above the booking, where it is seen: on a telephone the button that was pressed is far below. */
+const tell = (sentence, wrong = false) => (say($("opened-says"), sentence, wrong), window.scrollTo(0, 0));
 const back = () => action("← Back", () => window.history.back(), { className: "back quiet" });
 
 function parts(one, done) {
@@ -44,13 +44,13 @@ function parts(one, done) {
     done();
   };
   const refused = async (refusal, sentence) => {
-    if (refusal.status !== 409) return say($("opened-says"), sentence, true);
+    if (refusal.status !== 409) return tell(sentence, true);
     await openBooking(one.id, done, `${sentence} This is how it stands now.`, true);
     done();
   };
   const press = (text, changes, className = "", question) => action(text, () => save(changes), { className, question, refused });
   const mailLink = () => call("POST", `booking/${one.id}/link`, { email: one.email });
-  const link = async () => say($("opened-says"), (await mailLink()).message);
+  const link = async () => tell((await mailLink()).message);
   const review = service?.rating && dotted("★".repeat(service.rating) + "☆".repeat(5 - service.rating), service.review);
   return [
     back(),
@@ -61,7 +61,7 @@ function parts(one, done) {
       ["Vehicle", dotted(one.vehicle_type, `${one.vehicle_brand} ${one.vehicle_model}`)],
       ["Place", one.location], ["Map", map(one) || null], ["What happened", one.description],
       ["Mechanic", one.mechanic && el("span", {}, `${one.mechanic.name} · `, phone(one.mechanic.phone))],
-      ["Cost", one.cost?.toFixed(2)], ["Service date", service && when(service.service_date)], ["Review", review],
+      ["Cost", one.cost?.toFixed(2)], ["Service date", service && date(service.service_date)], ["Review", review],
       ["Account", one.user_id == null ? "guest" : `number ${one.user_id}`], ["Booked", when(one.created_at)],
     ]),
     one.status === "pending" && mechanics(one, press),
@@ -123,8 +123,8 @@ function costForm(one, save) {
   const fields = el("div", { className: "pair" },
     field("cost", "Cost", { prefix: "opened-", inputMode: "decimal", value: one.cost }),
     field("serviceDate", "Service date", { prefix: "opened-", type: "date", hint: completed ? "" : "Today, if empty." }));
-  const send = ({ cost, serviceDate }, node) =>
-    save({ ...(!completed && { status: "completed" }), cost, ...(serviceDate && { serviceDate }) }, node);
+  const noon = (day) => day && { serviceDate: new Date(`${day}T12:00`).toISOString() }; // of this clock, not Greenwich's
+  const send = ({ cost, serviceDate }, node) => save({ ...(!completed && { status: "completed" }), cost, ...noon(serviceDate) }, node);
   const title = el("h3", {}, completed ? "Cost and date" : "Complete the service");
   return el("div", { className: "card" }, title, form([fields], completed ? "Correct it" : "Complete", send));
 }
