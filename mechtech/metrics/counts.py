@@ -7,6 +7,7 @@ PROMETHEUS_MULTIPROC_DIR is set by then. Each process counts in files of its own
 import os
 import time
 from collections.abc import Callable, Iterator
+from threading import Lock, Thread
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -14,7 +15,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from mechtech import signals
 from mechtech.metrics.state import State
-from mechtech.web.request_log import route_of
 
 DURATION = "mechtech_http_request_duration_seconds"
 LABELS = ["route", "method", "status"]
@@ -48,8 +48,10 @@ class Counts:
         self._failed_logins = Counter("mechtech_failed_logins", text, **own)
         for limit in ("requests", "failed_logins", "links"):  # those that have not refused yet are shown as 0
             self._refusals.labels(limit)
-        for queue in ("writer", "connections"):
-            self._waiting.labels(queue)
+        self._waits = dict.fromkeys(("writer", "connections"), 0)
+        self._active: set[int] = set()  # the requests under way, by the ids of their environments
+        self._publishing = self._folder is None  # alone, a scrape is soon enough
+        self._lock = Lock()
         self._known: dict[tuple, Callable[[float], None]] = {}  # what observes, by route, method and status
         signals.limit_refused.connect(self._count_refusal)
         signals.login_failed.connect(self._count_failed_login)
@@ -58,27 +60,31 @@ class Counts:
 
     def around(self, inner):
         """The WSGI application inner, with its requests counted."""
-        begin, end, known = self._under_way.inc, self._under_way.dec, self._known
+        active, known = self._active, self._known
 
         def counted(environ, start_response):
             started = time.perf_counter()
 
             def start(status, headers, exc_info=None):
-                key = (route_of(environ), environ["REQUEST_METHOD"], status[:3])
+                rule = environ["werkzeug.request"].url_rule
+                key = (rule and rule.rule, environ["REQUEST_METHOD"], status[:3])
                 observe = known.get(key) or self._observer(*key)
                 observe(time.perf_counter() - started)
                 return start_response(status, headers, exc_info)
 
-            begin()
+            if not self._publishing:
+                self._start_publishing()
+            active.add(id(environ))
             try:
                 return inner(environ, start)
             finally:
-                end()
+                active.discard(id(environ))
 
         return counted
 
     def text(self) -> bytes:
         """All of it, over all processes, and the state of this moment, as Prometheus reads them."""
+        self._publish()
         return generate_latest(self._shown)
 
     def collect(self) -> Iterator[Metric]:
@@ -92,6 +98,27 @@ class Counts:
                     if sample.name == f"{DURATION}_count":
                         requests.add_metric([sample.labels[label] for label in LABELS], sample.value)
                 yield requests
+
+    def _start_publishing(self) -> None:
+        """Once a second from the first request on, after the fork, have the other processes' scrapes know the gauges.
+
+        A gauge that each request changes twice would cost as much as all else that is counted.
+        """
+
+        def publish() -> None:
+            while True:
+                self._publish()
+                time.sleep(1)
+
+        with self._lock:
+            if not self._publishing:
+                self._publishing = True
+                Thread(target=publish, name="metrics", daemon=True).start()
+
+    def _publish(self) -> None:
+        self._under_way.set(len(self._active))
+        for queue, count in self._waits.items():
+            self._waiting.labels(queue).set(count)
 
     def _observer(self, route: str | None, method: str, status: str) -> Callable[[float], None]:
         """What observes the duration of such a request. Kept, for looking the labels up takes as long."""
@@ -111,4 +138,5 @@ class Counts:
         self._groups.observe(writes)
 
     def _count_waiting(self, queue: str, change: int) -> None:
-        self._waiting.labels(queue).inc(change)
+        with self._lock:
+            self._waits[queue] += change

@@ -1,8 +1,10 @@
 """/metrics in one process: who gets it, and what is counted."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.answers import refused, sql
 from tests.conftest import BOOKING, CONTACT, book, signup
 from tests.gunicorn_server import ROOT
 from tests.metrics import TOKEN, Numbers
+from tests.tools import wait_until
 
 LOGIN = {"email": "customer@example.com", "password": "a wrong one"}
 
@@ -141,6 +144,20 @@ def test_nothing_waits_when_nobody_does(client):
     numbers = scrape(client)
     assert numbers["mechtech_database_waiting", "writer"] == 0
     assert numbers["mechtech_database_waiting", "connections"] == 0
+
+
+@pytest.mark.sqlite
+def test_writes_that_wait_for_the_database_are_told(app, client, environ):
+    book(client)
+    other = sqlite3.connect(environ["DB_PATH"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(3) as pool:
+        posts = [pool.submit(app.test_client().post, "/api/contact", json=CONTACT) for _ in range(3)]
+        wait_until(lambda: scrape(client)["mechtech_database_waiting", "writer"] >= 3)
+        other.execute("ROLLBACK")
+        assert [post.result().status_code for post in posts] == [201] * 3
+    other.close()
+    wait_until(lambda: scrape(client)["mechtech_database_waiting", "writer"] == 0)
 
 
 @pytest.mark.sqlite
