@@ -25,7 +25,7 @@ test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATAB
 	$(BIN)/python -m tests.postgresql_server $(BIN)/pytest --numprocesses 3 --dist loadgroup -m 'not soak and not sqlite' \
 		tests/api tests/postgresql tests/server/test_races.py tests/server/test_crashes.py tests/server/test_story.py
 
-test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, systemd's commands, curl and openssl
+test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, prometheus, systemd's commands, curl and openssl
 	$(BIN)/pytest -m 'deploy and not document' tests/deploy
 
 test-document: .venv/installed-tests  ## follow docs/deploy.md in a fresh Debian; it needs root, debootstrap and free ports

@@ -46,6 +46,7 @@ class Machine:
         self._make_repository()
         (self.home / ".env").write_text(
             f"DB_PATH={self.database}\nJWT_SECRET={SECRET}\nRATE_LIMIT='1000000 per hour'\nWEB_CONCURRENCY=2\n"
+            "METRICS_TOKEN=a-token-of-the-tests\n"
         )
         self.listener = socket.create_server(("127.0.0.1", free_port()), backlog=1024)
         self.caller = Server({}, folder / "service.log")
