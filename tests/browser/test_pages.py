@@ -257,6 +257,17 @@ def test_what_came_of_a_press_is_seen_on_a_telephone(garage):
     expect(owner.get_by_label("Link for the customer of BK000002")).to_be_in_viewport()
 
 
+def test_back_leads_to_the_list_from_a_mails_link_too(garage):
+    garage.book()
+    owner = garage.dispatch("#BK000001", viewport={"width": 360, "height": 640})
+    for view, row in (("Waiting", "#waiting-1"), ("All bookings", "#all-1")):
+        owner.get_by_role("button", name="← Back").click()
+        owner.get_by_role("link", name=view).click()
+        owner.locator(row).click()
+    owner.get_by_role("button", name="← Back").click()
+    expect(owner.locator("#all-1")).to_be_visible()
+
+
 def test_a_service_date_is_the_day_that_was_chosen_west_of_greenwich_too(garage):
     made = garage.book()
     for status in ("confirmed", "in-progress"):

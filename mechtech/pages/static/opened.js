@@ -32,7 +32,7 @@ export async function openBooking(number, done, sentence = "", wrong = false) {
 
 /** Above the booking, where it is seen: on a telephone the button that was pressed is far below. */
 const tell = (sentence, wrong = false) => (say($("opened-says"), sentence, wrong), window.scrollTo(0, 0));
-const back = () => action("← Back", () => window.history.back(), { className: "back quiet" });
+const back = () => action("← Back", () => document.querySelector("nav [aria-current=true]").click(), { className: "back quiet" });
 
 function parts(one, done) {
   const { service } = one;
