@@ -3,11 +3,13 @@
 import difflib
 import os
 from dataclasses import dataclass, fields
+from io import StringIO
 from pathlib import Path
 
 import click
 import dotenv
 import limits
+from dotenv.parser import parse_stream
 
 from mechtech import setting_checks as checks
 from mechtech.cores import cores
@@ -68,16 +70,21 @@ def load() -> Settings:
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """The settings of a .env file; {} where there is none. Raises SettingError for a name that is no setting."""
+    """The settings of a .env file; {} where there is none. Raises SettingError for what is no setting in it."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            found = dotenv.dotenv_values(stream=file)
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
+        if path.is_symlink():
+            raise SettingError(f"{path.name} cannot be read: it leads to a file that is not there") from None
         return {}
     except OSError as error:
         raise SettingError(f"{path.name} cannot be read: {error.strerror}") from None
     except ValueError:
         raise SettingError(f"{path.name} must be text in UTF-8") from None
+    for line in parse_stream(StringIO(text)):  # dotenv_values would only log what it cannot read
+        if line.error or (line.key and line.value is None):
+            raise SettingError(f"{path.name} must have NAME=value or a comment in line {line.original.line}")
+    found = dotenv.dotenv_values(stream=StringIO(text))
     for name in found.keys() - NAMES:
         nearest = difflib.get_close_matches(name.upper(), NAMES, 1, cutoff=0)[0]
         raise SettingError(f"{path.name} has the name {name}, which is no setting; the nearest one is {nearest}")

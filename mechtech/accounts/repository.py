@@ -29,14 +29,7 @@ def find(user_id: int) -> dict | None:
 def find_login(email: str) -> dict | None:
     """The account's row with `password`, its hash. The address may be in any case, and in either form of its domain."""
     for form in dict.fromkeys((email, clean_address(email))):
-        account = get_db().one(
-            f"""
-            SELECT {COLUMNS}, password
-            FROM users
-            WHERE lower(email) = lower(:email)
-            """,
-            {"email": form},
-        )
+        account = _find_with_password("lower(email) = lower(:email)", {"email": form})
         if account is not None:
             return account
     return None
@@ -44,13 +37,17 @@ def find_login(email: str) -> dict | None:
 
 def find_with_password(user_id: int) -> dict | None:
     """The account's row with `password`, its hash."""
+    return _find_with_password("id = :id", {"id": user_id})
+
+
+def _find_with_password(condition: str, params: dict) -> dict | None:
     return get_db().one(
         f"""
         SELECT {COLUMNS}, password
         FROM users
-        WHERE id = :id
+        WHERE {condition}
         """,
-        {"id": user_id},
+        params,
     )
 
 

@@ -720,3 +720,21 @@ def test_an_empty_database_of_the_original_becomes_an_empty_one(original, app, c
 
 def test_an_admin_is_made_of_a_user_of_the_original(taken, office):
     assert [(row["id"], row["role"]) for row in ours(taken, "users")] == [(1, "customer"), (2, "admin")]
+
+
+@pytest.mark.parametrize("kind", ["TEXT", "BLOB"])
+def test_a_text_that_is_no_utf8_can_be_read(original, app, client, kind):
+    """SQLite keeps any bytes, and whoever edited the file may have left some."""
+    original.add("users", {**USER, "password": bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()})
+    original.add("bookings", {**BOOKING, "status": "pending"})
+    original.add("mechanics", MECHANIC)
+    with closing(sqlite3.connect(original.path)) as connection, connection:
+        for column in ("users.name", "bookings.email", "bookings.location", "mechanics.specializations"):
+            table, _, name = column.partition(".")
+            connection.execute(f"UPDATE {table} SET {name} = CAST(x'6dfc' AS {kind})")
+    assert "bookings 1: the e-mail address" not in said(app, original.path)
+    account = client.post("/api/auth/login", {"email": USER["email"], "password": "secret"}).json
+    assert account["user"]["name"] == "m\ufffd"
+    (booking,) = client.get("/api/booking/", token=account["token"]).json["bookings"]
+    assert (booking["email"], booking["location"]) == ("m\ufffd", "m\ufffd")
+    assert client.get("/api/mechanics/").json["mechanics"][0]["specializations"] == "m\ufffd"

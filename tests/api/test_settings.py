@@ -264,7 +264,6 @@ def test_dotenv_is_written_as_people_write_it(tmp_path):
         "JWT_SECRET='a=b#c \"d\" '\n"
         "export BCRYPT_ROUNDS=4\n"
         "#WEB_CONCURRENCY=9\n"
-        "a line of no meaning\n"
     )
     assert read_dotenv(file) == {
         "PORT": "8000",
@@ -302,6 +301,24 @@ def test_a_comment_and_lines_of_a_quoted_value_are_read_as_dotenv_means_them(tmp
 def test_an_unknown_name_in_dotenv_stops_the_start_with_the_nearest_one(tmp_path, name, nearest):
     (tmp_path / ".env").write_text(f"{name}=1\n")
     with pytest.raises(SettingError, match=rf"\A\.env .*{name}.* {nearest}\Z"):
+        load()
+
+
+@pytest.mark.parametrize(
+    "line", ["TRUSTED_PROXIES 1", "TRUSTED_PROXIES: 1", "TRUSTED_PROXIES", "=1", 'HOST="::1" x', "HOST='::1"]
+)
+def test_a_line_of_dotenv_that_cannot_be_read_stops_the_start_with_its_number(tmp_path, line):
+    (tmp_path / ".env").write_text(f"# a comment\n\nPORT=8000\n{line}\nMECHANIC_CAPACITY=7\n")
+    with pytest.raises(SettingError, match=r"\A\.env .* line 4\Z"):
+        load()
+
+
+def test_a_link_to_a_dotenv_that_is_gone_stops_the_start(tmp_path):
+    (tmp_path / "shared").write_text("PORT=8000\n")
+    (tmp_path / ".env").symlink_to("shared")
+    assert load().port == 8000
+    (tmp_path / "shared").unlink()
+    with pytest.raises(SettingError, match=r"\A\.env cannot be read.*\Z"):
         load()
 
 

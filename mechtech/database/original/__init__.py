@@ -62,7 +62,7 @@ def import_original(database: str, file: str, progress: Callable[[str, int, int]
 def _connect(database: str) -> sqlite3.Connection:
     connection = sqlite3.connect(_uri(database, "rw"), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
-    for function in (address_key, clean_address, is_bcrypt):
+    for function in (address_key, clean_address, is_bcrypt, as_text):
         connection.create_function(function.__name__, 1, function, deterministic=True)
     return connection
 
@@ -70,6 +70,11 @@ def _connect(database: str) -> sqlite3.Connection:
 def is_bcrypt(password: str) -> bool:
     """Whether it is a hash that a login can check."""
     return BCRYPT.fullmatch(password) is not None
+
+
+def as_text(value: bytes | None) -> str:
+    """What is no UTF-8 becomes U+FFFD, the sign for a character that cannot be read."""
+    return (value or b"").decode(errors="replace")
 
 
 def _uri(path: str, mode: str) -> str:
@@ -90,9 +95,7 @@ def _reading_mode(file: str) -> str:
 
 def _original_tables(connection: sqlite3.Connection, file: str) -> dict[str, str]:
     """SQL for the rows of each table that the file has, with a NULL for each column that it does not have."""
-    strict = {
-        name: is_strict for _, name, kind, _, _, is_strict in connection.execute("PRAGMA original.table_list")
-    }  # fmt: skip
+    strict = {row[1]: row[5] for row in connection.execute("PRAGMA original.table_list")}
     sources = {}
     for table, columns in statements.TABLES.items():
         if table in strict:

@@ -31,8 +31,8 @@ def _time(*columns: str) -> str:
 
 
 def _text(column: str) -> str:
-    """The column as text, '' for NULL. NULLIF(…, '') makes a NULL of it again."""
-    return f"COALESCE(CAST({column} AS TEXT), '')"
+    """The column as text, '' for NULL. NULLIF(…, '') makes a NULL of it again. SQLite's text may be no UTF-8."""
+    return f"as_text(CAST({column} AS BLOB))"
 
 
 CREATED, UPDATED = _time("created_at", "updated_at"), _time("updated_at", "created_at")
@@ -150,11 +150,11 @@ TWINS = f"""
     ORDER BY MIN(id)
     """
 # The addresses of a table that were cleaned. {table} is its name.
-CHANGED_ADDRESSES = """
-    SELECT ours.id, CAST(theirs.email AS TEXT), ours.email
-    FROM original.{table} AS theirs
-    JOIN main.{table} AS ours USING (id)
-    WHERE CAST(theirs.email AS TEXT) <> ours.email COLLATE BINARY
+CHANGED_ADDRESSES = f"""
+    SELECT ours.id, {_text("theirs.email")} AS before, ours.email
+    FROM original.{{table}} AS theirs
+    JOIN main.{{table}} AS ours USING (id)
+    WHERE before <> ours.email COLLATE BINARY
     ORDER BY ours.id
     """
 TROUBLED_ACCOUNTS = """
