@@ -14,7 +14,6 @@ from mechtech.database import migrate
 from mechtech.database.locks import failure, patiently, share
 
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
-LOG_PAGES = 8000  # the write-ahead log's, before a checkpoint, after which every connection is opened anew: current()
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 RESTORING = ".restoring"  # the end of a file's name; one without its database is of a restore that was interrupted
 DOUBTFUL = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -94,6 +93,10 @@ class DatabaseFile:
         finally:
             connection.close()
 
+    def log_size(self) -> int:
+        """Of the write-ahead log, in bytes."""
+        return _size(f"{self.path}-wal")
+
     def version(self) -> int:
         """The number of the last migration that has run; 0 for a database that is not made yet."""
         if self._stamp() is None:
@@ -127,7 +130,8 @@ class DatabaseFile:
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-                connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+                connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer runs checkpoints
+                connection.execute("PRAGMA journal_size_limit = 0")  # a log that begins anew is cut to what it holds
                 connection.create_function("casefold", 1, _casefold, deterministic=True)
                 connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
             except BaseException:
@@ -140,7 +144,7 @@ class DatabaseFile:
 
         Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
         """
-        must_be_ours = self._made or _size(f"{self.path}-wal") > 0 or os.path.exists(f"{self.path}{RESTORING}")
+        must_be_ours = self._made or self.log_size() > 0 or os.path.exists(f"{self.path}{RESTORING}")
         stamp = self._stamp()  # after the log: another process may be making both
         if stamp is None or stamp.empty:
             if must_be_ours:

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -18,6 +18,7 @@ from mechtech.database.locks import patiently
 from mechtech.signals import group_committed, waiting
 
 TOGETHER_AT_MOST = 64  # writes in one commit
+LOG_BYTES = 32 * 2**20  # of the write-ahead log, before a checkpoint, after which all connections are opened anew
 
 
 @dataclass
@@ -98,8 +99,23 @@ class Writer:
         if connection is not self._connection:
             connection.execute("PRAGMA busy_timeout = 0")  # patiently() waits in shorter steps than SQLite
             self._connection = connection
+        if self._file.log_size() >= LOG_BYTES:
+            self._shorten_log(connection)
         connection.execute("BEGIN IMMEDIATE")
         return connection
+
+    def _shorten_log(self, connection: Connection) -> None:
+        """Run a checkpoint while `connection` holds the lock that a write needs. Raises if somebody else has it.
+
+        So no commit can begin the log anew meanwhile: SQLite before 3.51.3 may then skip committed pages for ever.
+        What cannot be copied into the file, as on a full disk, stays in the log until the next time.
+        """
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            with suppress(sqlite3.Error), closing(self._file.connect("rw")) as other:
+                other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.execute("ROLLBACK")
 
     def _give_up_transaction(self, error: BaseException) -> None:
         if self._connection is None:

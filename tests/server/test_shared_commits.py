@@ -1,12 +1,14 @@
 """Group commit: writes that wait together share a commit, yet each is still on its own, and none is told too soon."""
 
+import os
 import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
-from mechtech.database import Duplicate
+from mechtech.database import Duplicate, writer
 from mechtech.database.sqlite import Database
 from mechtech.errors import Unavailable
 from tests.tools import at_once, sql
@@ -124,3 +126,66 @@ def test_a_snapshot_sees_one_state_while_others_write(db):
 def test_a_statement_that_is_wrong_is_no_state_of_the_database(db):
     with pytest.raises(sqlite3.OperationalError):
         db.all("SELECT nothing FROM nowhere")
+
+
+# The write-ahead log
+
+
+def log_size(db) -> int:
+    return os.path.getsize(f"{db.path}-wal")
+
+
+def fill(db, first, count) -> None:
+    for number in range(first, first + count):
+        db.write(INSERT, {"text": f"{number} {'x' * 20_000}"})
+
+
+def test_no_connection_runs_checkpoints_by_itself(db):
+    asked = "PRAGMA wal_autocheckpoint"
+    assert db.one(asked) == db.transaction(lambda tx: tx.one(asked)) == {"wal_autocheckpoint": 0}
+
+
+def test_the_log_stays_short_and_nothing_is_lost(db, monkeypatch):
+    monkeypatch.setattr(writer, "LOG_BYTES", 100_000)
+    for first in range(0, 30, 5):
+        fill(db, first, 5)
+        assert log_size(db) < 200_000
+    assert len(kept(db)) == 30
+    assert os.path.getsize(db.path) > 500_000
+    assert sql(db.path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_reader_that_stays_lets_the_log_grow_until_it_has_gone(db, monkeypatch):
+    monkeypatch.setattr(writer, "LOG_BYTES", 100_000)
+    fill(db, 0, 1)
+
+    def read(tx):
+        assert tx.one("SELECT COUNT(*) AS n FROM notes") == {"n": 1}
+        fill(db, 1, 10)
+        assert log_size(db) > 400_000
+        assert tx.one("SELECT COUNT(*) AS n FROM notes") == {"n": 1}
+
+    db.snapshot(read)
+    fill(db, 11, 3)
+    assert log_size(db) < 200_000
+    assert len(kept(db)) == 14
+
+
+def test_a_checkpoint_begins_only_while_no_other_may_write(db, monkeypatch):
+    """Whoever tries to write at its beginning waits: a commit would begin the log anew beneath it."""
+    monkeypatch.setattr(writer, "LOG_BYTES", 0)
+    connect, refused = db._file.connect, []
+
+    def connect_and_write(mode):
+        if threading.current_thread().name.startswith("database-writer"):
+            with closing(sqlite3.connect(db.path, timeout=0)) as other:
+                try:
+                    other.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    refused.append(str(error))
+        return connect(mode)
+
+    fill(db, 0, 1)  # the writer has its connection
+    monkeypatch.setattr(db._file, "connect", connect_and_write)
+    db.write(INSERT, {"text": "after a checkpoint"})
+    assert refused == ["database is locked"]

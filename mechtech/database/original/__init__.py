@@ -62,6 +62,7 @@ def import_original(database: str, file: str, progress: Callable[[str, int, int]
 def _connect(database: str) -> sqlite3.Connection:
     connection = sqlite3.connect(_uri(database, "rw"), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")  # as in every connection to our database
     for function in (address_key, clean_address, is_bcrypt, as_text):
         connection.create_function(function.__name__, 1, function, deterministic=True)
     return connection
