@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
 
     def with_security_headers(environ, start_response):
         def start(status, headers, exc_info=None):
-            private = NOT_STORED if environ["PATH_INFO"].startswith("/api/") else []
+            private = NOT_STORED if f"{environ['PATH_INFO']}/".startswith("/api/") else []
             return start_response(status, headers + HEADERS + private + environ["mechtech.headers"], exc_info)
 
         return inner(environ, start)

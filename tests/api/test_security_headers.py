@@ -110,6 +110,6 @@ def test_on_the_wire_each_header_comes_once_and_none_names_a_version(wire, metho
 
 
 def test_nothing_under_api_is_stored(client):
-    for path in ("/api/mechanics/", "/api/nowhere", "/api/auth/profile"):
+    for path in ("/api/mechanics/", "/api/nowhere", "/api/auth/profile", "/api/"):
         assert client.get(path).headers["Cache-Control"] == "no-store"
     assert "no-store" not in client.get("/health").headers.get("Cache-Control", "")
