@@ -105,7 +105,7 @@ class Writer:
         return connection
 
     def _shorten_log(self, connection: Connection) -> None:
-        """Run a checkpoint while `connection` holds the lock that a write needs. Raises if somebody else has it.
+        """Run a checkpoint under the lock that a write needs. Raises where another connection holds it.
 
         So no commit can begin the log anew meanwhile: SQLite before 3.51.3 may then skip committed pages for ever.
         What cannot be copied into the file, as on a full disk, stays in the log until the next time.
