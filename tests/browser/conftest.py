@@ -40,7 +40,7 @@ def chromium():
 class Garage:
     """A server with an admin and mechanics, and tabs that look at it. errors: what the consoles of the tabs said."""
 
-    def __init__(self, server, browser, inbox):
+    def __init__(self, server, browser, inbox=None):
         self.server, self.browser, self.inbox = server, browser, inbox
         self.address = f"http://127.0.0.1:{server.port}"
         self.errors, self.hosts = [], set()
