@@ -18,9 +18,13 @@
 
   /** The newest 200 as a bare array, whose length counts all; forEach and map pass over what is not there. */
   async function load(path) {
-    const headers = { Authorization: `Bearer ${sessionStorage.getItem("mechtech.token")}` };
+    const token = sessionStorage.getItem("mechtech.token");
+    const headers = { Authorization: `Bearer ${token}` };
     const response = await send(`${api}${path}?limit=200`, { headers });
-    if (response.status === 401) return (signingIn ??= askToSignIn()).then(() => load(path));
+    if (response.status === 401) {
+      if (token === sessionStorage.getItem("mechtech.token")) await (signingIn ??= askToSignIn());
+      return load(path); // at once, where another list's sign-in came before this answer
+    }
     const { message, total, bookings, messages, mechanics } = JSON.parse(await response.text(), escaped);
     if (!response.ok) throw new Error(message);
     return Object.assign((bookings ?? messages ?? mechanics).map(renamed), { length: total });
