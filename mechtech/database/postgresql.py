@@ -101,7 +101,8 @@ class Database(database.Database):
             for number in range(1, TRIES):
                 with suppress(errors.SerializationFailure, errors.DeadlockDetected):
                     return _run(connection, "BEGIN", work)
-                time.sleep(number * PAUSE_SECONDS)  # else it could take the same locks before whoever waits for them
+                # Whoever waits for the locks takes them meanwhile; a try at once could take them first.
+                time.sleep(number * PAUSE_SECONDS)
             return _run(connection, "BEGIN", work)
 
     def check(self) -> None:

@@ -265,8 +265,8 @@ from mechtech.web.server_log import logging_config
 loaded = settings.load()
 logging.config.dictConfig(logging_config(loaded.log_format))
 create_app(loaded)
-logging.getLogger("a.library").warning("in two\\nlines")
-logging.getLogger("a.library").info("of no interest")
+logging.getLogger("some.package").warning("in two\\nlines")
+logging.getLogger("some.package").info("of no interest")
 warnings.warn("a warning", RuntimeWarning)
 """
     environ = {**settings(tmp_path, LOG_FORMAT="json"), "PATH": os.environ["PATH"]}
