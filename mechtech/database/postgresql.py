@@ -101,7 +101,7 @@ class Database(database.Database):
             for number in range(1, TRIES):
                 with suppress(errors.SerializationFailure, errors.DeadlockDetected):
                     return _run(connection, "BEGIN", work)
-                # Whoever waits for the locks takes them meanwhile; a try at once could take them first.
+                # In this pause, other transactions that wait for the same locks get them.
                 time.sleep(number * PAUSE_SECONDS)
             return _run(connection, "BEGIN", work)
 
