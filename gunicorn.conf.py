@@ -8,7 +8,7 @@ from mechtech import create_app, prepare_database
 from mechtech.cores import free_core, pin
 from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import SettingError, load
-from mechtech.web.server_log import logging_config
+from mechtech.web.server_log import ServerLogger, logging_config
 from mechtech.web.sockets import limit_silence, raise_limit_of_files
 
 try:
@@ -16,7 +16,7 @@ try:
 except SettingError as error:
     sys.exit(f"Wrong setting: {error}")
 chdir = str(Path(__file__).parent.resolve())  # the release that is in place now, where a symlink leads to it
-logconfig_dict = logging_config(settings.log_format)
+logconfig_dict, logger_class = logging_config(settings.log_format), ServerLogger
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency
 worker_class = "gthread"

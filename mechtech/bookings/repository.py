@@ -131,9 +131,10 @@ def _found(tx: Transaction | Database, booking_id: int) -> dict:
 
 def _shown(row: dict) -> dict:
     """The row with its reference, and with `mechanic` as an object or None."""
-    name, phone, cost = row.pop("mechanic_name"), row.pop("mechanic_phone"), row.pop("cost")
-    mechanic = {"id": row["mechanic_id"], "name": name, "phone": phone} if row["mechanic_id"] else None
-    return {**row, "reference": rules.reference(row["id"]), "mechanic": mechanic, "cost": cost}
+    mechanic = {"id": row["mechanic_id"], "name": row.pop("mechanic_name"), "phone": row.pop("mechanic_phone")}
+    row["mechanic"] = mechanic if mechanic["id"] else None
+    row["reference"] = rules.reference(row["id"])
+    return row
 
 
 def _service(tx: Transaction, booking_id: int) -> dict | None:

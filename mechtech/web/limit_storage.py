@@ -52,29 +52,29 @@ class FileStorage(Storage):
         """Add the amount, and return the count and the end of the window. A key without a window begins one."""
         with self._lock:
             if (now := int(time.time())) != self._opened:
-                self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "rb", 0)
+                self._file, self._opened = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "rb", 0), now
             file = self._file.fileno()
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
-                if now != self._opened:
-                    header = os.pread(file, HEADER, 0)
-                    if not header.strip(b"\0"):
-                        os.pwrite(file, header := MAGIC + os.urandom(HEADER - len(MAGIC)), 0)
-                    if not header.startswith(MAGIC):
-                        raise ValueError(f"{self._path} is not a file of rate limits")
-                    self._salt, self._opened = header[len(MAGIC) :], now
-                name = blake2b(key.encode(), digest_size=8, key=self._salt).digest()
+                header = os.pread(file, HEADER, 0)
+                if not header.strip(b"\0"):
+                    os.pwrite(file, header := MAGIC + os.urandom(HEADER - len(MAGIC)), 0)
+                if not header.startswith(MAGIC):
+                    raise ValueError(f"{self._path} is not a file of rate limits")
+                name = blake2b(key.encode(), digest_size=8, key=header[len(MAGIC) :]).digest()
                 start = HEADER + int.from_bytes(name[:4]) % BUCKETS * SLOTS * SLOT.size
-                slots = list(SLOT.iter_unpack(os.pread(file, SLOTS * SLOT.size, start).ljust(SLOTS * SLOT.size, b"\0")))
-                found = [at for at, slot in enumerate(slots) if slot[0] == name]
-                at = found[0] if found else min(range(SLOTS), key=lambda at: slots[at][1] * (slots[at][2] > now))
-                count, ends = slots[at][1:] if found else (0, 0)
+                bucket = os.pread(file, SLOTS * SLOT.size, start).ljust(SLOTS * SLOT.size, b"\0")
+                slots = range(0, len(bucket), SLOT.size)
+                at = next((at for at in slots if bucket.startswith(name, at)), None)
+                count, ends = (0, 0) if at is None else SLOT.unpack_from(bucket, at)[1:]
+                if at is None:
+                    at = min(slots, key=lambda at: (slot := SLOT.unpack_from(bucket, at))[2] > now and slot[1])
                 # A window that ends later than any could was begun while the clock was wrong.
                 if ends <= now or (expiry and ends > now + 2 * expiry):
                     count, ends = 0, min(now + expiry, HIGHEST)
                 count = max(0, min(count + amount, HIGHEST))
                 if amount:
-                    os.pwrite(file, SLOT.pack(name, count, ends), start + at * SLOT.size)
+                    os.pwrite(file, SLOT.pack(name, count, ends), start + at)
                 return count, ends
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)

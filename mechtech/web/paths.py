@@ -55,8 +55,9 @@ def init_app(app: Flask) -> None:
 
 
 def endpoints(app: Flask) -> Iterator[tuple[str, str, Callable, Rule]]:
-    """Every endpoint: method, path with its parts as {id}, view and rule. The files beside the pages are none."""
+    """Every endpoint that says who may call it: method, path with its parts as {id}, view and rule."""
     for rule in app.url_map.iter_rules():
-        if not rule.endpoint.endswith(".static"):
+        view = app.view_functions[rule.endpoint]
+        if hasattr(view, "who"):
             for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
-                yield method, re.sub(r"<(?:.*?:)?(.*?)>", r"{\1}", rule.rule), app.view_functions[rule.endpoint], rule
+                yield method, re.sub(r"<(?:.*?:)?(.*?)>", r"{\1}", rule.rule), view, rule

@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
         environ = request.environ
         if not f"{environ['PATH_INFO']}/".startswith("/api/"):
             return
-        key = rate.key_for("api", client_network())
+        key = rate.key_for("api", network_of(environ.get("REMOTE_ADDR")))
         count = limiter.storage.incr(key, rate.get_expiry())
         reset = ends.get(key, 0)
         if count == 1 or reset <= time.time():

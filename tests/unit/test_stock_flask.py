@@ -98,3 +98,9 @@ def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
     answers = [client.get("/newcomer/limited") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json["error"] == "rate_limited"
+
+
+def test_a_view_without_a_word_of_who_may_call_it_is_left_out_of_the_description(app):
+    described = app.test_client().get("/openapi.json").json
+    assert "/api/booking" in described["paths"]
+    assert not [path for path in described["paths"] if path.startswith("/newcomer")]
