@@ -12,7 +12,6 @@ from mechtech.cores import cores
 from mechtech.database import open_database
 from mechtech.errors import Unavailable
 from mechtech.health import health
-from mechtech.mail.outbox import Outbox
 from mechtech.mechanics.routes import mechanics
 from mechtech.metrics import routes as counting
 from mechtech.metrics.routes import metrics
@@ -36,7 +35,6 @@ def create_app(config: settings.Settings | None = None) -> App:
     )
     hashed_at_once = max(1, cores() // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
-    app.extensions["mechtech.outbox"] = Outbox(config)
 
     # Around Flask, the innermost first: a request comes through them from the last to the first.
     for layer in (paths, security_headers, request_log, counting, proxies):

@@ -9,7 +9,7 @@ from mechtech.accounts.answers import Account, AccountSaved, SignedIn
 from mechtech.accounts.failed_logins import verify_login
 from mechtech.accounts.schemas import Forgot, Login, Profile, Reset, Signup
 from mechtech.errors import Invalid, InvalidCredentials, InvalidToken, RateLimited
-from mechtech.mail.links import send_link
+from mechtech.mail.outbox import send_link
 from mechtech.passwords import get_hasher, hash_password
 from mechtech.texts import address_key
 from mechtech.web import request_log, tokens
@@ -96,8 +96,8 @@ def forgot(fields: dict) -> tuple[dict, int]:
     The answer is the same, in the same time, whether there is an account or not.
     """
     account = repository.find_login(fields["email"])
-    content = account and {"account_id": account["id"], "key": repository.reset_key(account)}
-    send_link("reset", address_key(fields["email"]), account and account["email"], content)
+    content = account and {"email": account["email"], "account_id": account["id"], "key": repository.reset_key(account)}
+    send_link("reset", address_key(fields["email"]), content)
     return {"message": "If there is an account with this address, a link for a new password is on its way."}, 202
 
 

@@ -4,12 +4,14 @@ Each change reads the booking and writes it in one transaction, and asks rules.p
 order, the booking before its mechanic, so that no two changes wait for each other.
 """
 
+from flask import current_app
+
 from mechtech import clock
 from mechtech.bookings import rules
 from mechtech.bookings.repository import add_step
 from mechtech.database import Transaction, get_db
 from mechtech.errors import Conflict, Invalid, NotFound
-from mechtech.mail.outbox import get_outbox
+from mechtech.mail import outbox
 from mechtech.mechanics.repository import COUNT_ACTIVE
 
 
@@ -19,7 +21,7 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
     Raises Conflict where the booking's state or the mechanic's capacity forbids it, Invalid for a mechanic who is not
     verified.
     """
-    outbox = get_outbox()
+    settings = current_app.config["settings"]
 
     def change(tx: Transaction) -> str:
         before = _state(tx, booking_id)
@@ -49,7 +51,7 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
             _correct_service(tx, booking_id, changes)
         if kind := rules.mail_about(before, changes):
             told = {**after, "reference": rules.reference(booking_id), "mechanic": mechanic}
-            outbox.add(tx, kind, before["email"], told)
+            outbox.add(tx, settings, kind, told)
         return after["status"]
 
     return get_db().transaction(change)

@@ -2,12 +2,14 @@
 
 from contextlib import suppress
 
+from flask import current_app
+
 from mechtech import clock
 from mechtech.bookings import rules
 from mechtech.database import Database, Transaction, get_db
 from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
-from mechtech.mail.outbox import get_outbox
+from mechtech.mail import outbox
 from mechtech.texts import address_key
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
@@ -41,7 +43,7 @@ def create(booking: dict, retry: Retry, user_id: int | None, by_admin: bool) -> 
 
     user_id: whose booking it is; None for a guest's, which is also what an admin books for a caller.
     """
-    now, outbox = clock.text(clock.now()), get_outbox()
+    now, settings = clock.text(clock.now()), current_app.config["settings"]
 
     def create_once(tx: Transaction) -> tuple[dict, bool]:
         booking_id, earlier = idempotency.once(tx, "booking", retry, lambda: _insert(tx, booking, user_id, now))
@@ -50,8 +52,8 @@ def create(booking: dict, retry: Retry, user_id: int | None, by_admin: bool) -> 
         if by_admin:
             add_step(tx, booking_id, "pending", now, "admin")
         told = {**booking, "id": booking_id, "reference": rules.reference(booking_id), "created_at": now}
-        outbox.add_for_owner(tx, "owner_booking", told)
-        outbox.add(tx, "booked", booking["email"], told)
+        outbox.add(tx, settings, "owner_booking", told)
+        outbox.add(tx, settings, "booked", told)
         return {"id": booking_id, "created_at": now}, False
 
     return get_db().transaction(create_once)

@@ -7,7 +7,7 @@ from mechtech.bookings import changes, repository, rules
 from mechtech.bookings.answers import Booked, BookingChanged, Bookings, OneBooking, Reviewed
 from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Link, Review
 from mechtech.errors import Conflict, Forbidden, NotFound
-from mechtech.mail.links import send_link
+from mechtech.mail.outbox import send_link
 from mechtech.texts import address_key
 from mechtech.web import idempotency, tokens
 from mechtech.web.answers import Posted, gives
@@ -82,7 +82,7 @@ def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
     """
     asked = address_key(fields["email"])
     found = repository.find_of(id, asked)
-    send_link("link", f"{id} {asked}", found and found["email"], found)
+    send_link("link", f"{id} {asked}", found)
     return {"message": "If this booking was made with this address, its link is on its way there."}, 202
 
 

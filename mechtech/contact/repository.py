@@ -1,10 +1,12 @@
 """Messages of the contact form."""
 
+from flask import current_app
+
 from mechtech import clock
 from mechtech.database import Transaction, get_db
 from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
-from mechtech.mail.outbox import get_outbox
+from mechtech.mail import outbox
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
 
@@ -14,7 +16,7 @@ CONDITIONS = {"status": "status = :status"}
 
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
     """The id of the message that this request made, and whether an earlier try made it."""
-    now, outbox = clock.text(clock.now()), get_outbox()
+    now, settings = clock.text(clock.now()), current_app.config["settings"]
 
     def create_once(tx: Transaction) -> tuple[int, bool]:
         def insert() -> int:
@@ -26,7 +28,7 @@ def create(message: dict, retry: Retry) -> tuple[int, bool]:
                 """,
                 {**message, "now": now},
             )
-            outbox.add_for_owner(tx, "owner_message", {**message, "id": made[0]["id"], "created_at": now})
+            outbox.add(tx, settings, "owner_message", {**message, "id": made[0]["id"], "created_at": now})
             return made[0]["id"]
 
         return idempotency.once(tx, "contact", retry, insert)

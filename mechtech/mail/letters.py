@@ -4,6 +4,7 @@ import json
 import re
 from email.message import EmailMessage
 from email.utils import formatdate
+from smtplib import SMTPRecipientsRefused
 
 import jinja2
 
@@ -13,28 +14,35 @@ from mechtech.texts import ascii_address
 from mechtech.web import tokens
 
 # One address, and nothing else that a header or a server could read in it.
-ADDRESS = re.compile(r"""[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\]+@[^\s\x00-\x1f\x7f"(),:;<>@\[\]\\]+""")
-
-
-class NotAnAddress(Exception):
-    """No mail can be sent to this recipient, now or later."""
+ADDRESS = re.compile(r'[^\s"(),:;<>@\[\]\\]+@[^\s"(),:;<>@\[\]\\]+')
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("mechtech.mail"),
+    autoescape=jinja2.select_autoescape(["html"]),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters.update(
+    when=lambda time: f"{clock.moment(time):%-d %B %Y, %H:%M} UTC",
+    degrees=lambda number: f"{number:.7f}".rstrip("0").removesuffix("."),  # as digits, never 1e-05
+    tel=lambda phone: re.sub("[^0-9+]", "", re.split("(?i)e?x", phone)[0]),
+)
 
 
 def letter(mail: dict, settings: Settings) -> EmailMessage:
-    """mail: a row of the outbox. To be called in the app's context, which signs the links. Raises NotAnAddress."""
-    recipient = ascii_address(mail["recipient"])
+    """mail: a row of the outbox. Raises SMTPRecipientsRefused, as a server does, where that is not one address."""
+    recipient, content = ascii_address(mail["recipient"]), json.loads(mail["content"])
     if not ADDRESS.fullmatch(recipient):
-        raise NotAnAddress("the recipient is no e-mail address")
-    content = json.loads(mail["content"])
+        raise SMTPRecipientsRefused({"": (553, b"not one address")})
     told = {**content, "facts": content, "link": _link(mail["kind"], content, settings)}
     subject, _, text = TEMPLATES.get_template(f"{mail['kind']}.txt").render(told).partition("\n\n")
     sender = settings.mail_from or "mechtech@localhost"  # of letters that only the log shows
     message = EmailMessage()
-    message["Subject"] = _one_line(subject.removeprefix("Subject:"))
+    message["Subject"] = " ".join(subject.removeprefix("Subject:").split())
     message["From"] = f"MechTECH <{sender}>"
     message["To"] = recipient
-    if mail["kind"].startswith("owner_") and ADDRESS.fullmatch(ascii_address(content["email"])):
-        message["Reply-To"] = ascii_address(content["email"])
+    if mail["kind"].startswith("owner_"):
+        message["Reply-To"] = content["email"]
     message["Date"] = formatdate()
     # The same at each try, so that a mail that arrives twice can be told.
     message["Message-ID"] = f"<{mail['created_at'].replace(':', '')}.{mail['id']}@{sender.split('@')[1]}>"
@@ -46,30 +54,9 @@ def letter(mail: dict, settings: Settings) -> EmailMessage:
 
 def _link(kind: str, content: dict, settings: Settings) -> str:
     """Where the mail leads. Tokens stand in the fragment, which no server logs."""
-    if kind == "owner_message":
-        return f"{settings.public_url}/admin#messages"
-    if kind == "owner_booking":
-        return f"{settings.public_url}/admin#{content['reference']}"
+    if kind.startswith("owner_"):
+        return f"{settings.public_url}/admin#{content.get('reference', 'messages')}"
     if kind == "reset":
         return f"{settings.site_url}/reset#token={tokens.for_reset(content['account_id'], content['key'])}"
     token = tokens.for_booking(content["id"], clock.seconds(content["created_at"]))
     return f"{settings.site_url}/booking#token={token}"
-
-
-def _one_line(text: str) -> str:
-    return "".join(character for character in " ".join(text.split()) if character.isprintable())
-
-
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.PackageLoader("mechtech.mail"),
-    autoescape=jinja2.select_autoescape(["html"]),
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-TEMPLATES.filters.update(
-    when=lambda time: f"{clock.moment(time):%-d %B %Y, %H:%M} UTC",
-    line=_one_line,
-    degrees=lambda number: f"{number:.7f}".rstrip("0").removesuffix("."),  # as digits, never 1e-05
-    tel=lambda phone: re.sub("[^0-9+]", "", re.split("(?i)e?x", phone)[0]),
-)

@@ -146,8 +146,6 @@ def test_forgot_answers_the_same_and_writes_whether_there_is_an_account_or_not(e
     assert ask(client, "/api/auth/forgot", PERSON["email"]) == ask(client, "/api/auth/forgot", "nobody@example.com")
     assert [mail[:2] for mail in mails(environ)] == [("reset", PERSON["email"])]
     assert sql(environ["DB_PATH"], "SELECT COUNT(*) FROM outbox WHERE recipient = '' AND sent_at <> ''") == [(1,)]
-    ask(client, "/api/auth/forgot", "somebody@example.com")
-    assert sql(environ["DB_PATH"], "SELECT COUNT(*) FROM outbox") == [(2,)]
 
 
 def test_forgot_mails_the_accounts_address_not_the_one_that_was_typed(environ, client):
