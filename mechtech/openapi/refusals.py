@@ -7,7 +7,6 @@ from mechtech.errors import Refusal
 from mechtech.web.answers import Answer
 from mechtech.web.fields import about
 
-WITH_FIELDS = {"validation", "invalid_credentials"}
 HEADERS = {
     "X-Request-ID": ("The id of the request, which the log tells too: the one that was sent, if it is sane.", "string"),
     "X-RateLimit-Limit": ("How many requests under /api/ a window has for one address.", "integer"),
@@ -18,8 +17,8 @@ HEADERS = {
     "Idempotent-Replayed": ("`true` where an earlier request with this key has done it.", "string"),
     "ETag": ("For `If-None-Match`.", "string"),
 }
-OF_STATUS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-RATE_LIMIT = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+OF_STATUS = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+RATE_LIMIT = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"]
 
 
 class Error(Answer):
@@ -35,41 +34,40 @@ class Error(Answer):
     )
 
 
-def headers(*names: str) -> dict:
-    """The headers of an answer, by reference."""
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *names)}
+def headers(status: int, counted: bool, *names: str) -> dict:
+    """The headers of an answer, by reference. counted: whether its endpoint is under /api/."""
+    all_names = ["X-Request-ID", *(RATE_LIMIT if counted else []), *OF_STATUS.get(status, []), *names]
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in all_names}
 
 
 def add_to(spec: APISpec) -> None:
     spec.components.schema("Error", schema=Error)
     for name, (sentence, kind) in HEADERS.items():
-        always = {"required": True} if name == "X-Request-ID" else {}
-        spec.components.header(name, {"description": sentence, "schema": {"type": kind}, **always})
+        header = {"description": sentence, "schema": {"type": kind}, "required": name == "X-Request-ID"}
+        spec.components.header(name, header)
 
 
 def responses(spec: APISpec, refusals: set[type[Refusal]], counted: bool) -> dict[str, str]:
-    """The responses of an endpoint that may raise these, by their status. counted: whether it is under /api/."""
+    """The responses of an endpoint that may raise these: by their status, the names of components."""
     messages: dict[int, dict[str, str]] = {}  # by status and code
     for refusal in sorted(refusals, key=lambda one: (one.status, one.code, one.message)):
         messages.setdefault(refusal.status, {}).setdefault(refusal.code, refusal.message)
-    return {str(status): _response(spec, status, of_status, counted) for status, of_status in messages.items()}
+    named = {}
+    for status, of_status in messages.items():
+        named[str(status)] = name = ".".join((str(status), *of_status, *(() if counted else ("uncounted",))))
+        if name not in spec.components.responses:
+            spec.components.response(name, _response(status, of_status, counted))
+    return named
 
 
-def _response(spec: APISpec, status: int, messages: dict[str, str], counted: bool) -> str:
-    """The name of the response, which is the same for all endpoints that have these codes."""
-    codes = list(messages)
-    name = ".".join((str(status), *codes, *(() if counted else ("uncounted",))))
-    if name not in spec.components.responses:
-        code = codes[-1]
-        wrong = {"fields": {"email": "This field is required."}} if code in WITH_FIELDS else {}
-        example = {"error": code, "message": messages[code], "requestId": "9f8528954043ee60", **wrong}
-        shape = {"properties": {"error": {"type": "string", "enum": codes}}}
-        spec.components.response(
-            name,
-            {
-                "description": " ".join(f"`{code}`: {messages[code]}" for code in codes),
-                "headers": headers(*(RATE_LIMIT if counted else ()), *OF_STATUS.get(status, ())),
-                "content": {"application/json": {"schema": {"allOf": ["Error", shape]}, "example": example}},
-            },
-        )
-    return name
+def _response(status: int, messages: dict[str, str], counted: bool) -> dict:
+    *_, (code, message) = messages.items()
+    example = {"error": code, "message": message, "requestId": "9f8528954043ee60"}
+    if code in ("validation", "invalid_credentials"):
+        example["fields"] = {"email": "This field is required."}
+    shape = {"allOf": ["Error", {"properties": {"error": {"type": "string", "enum": list(messages)}}}]}
+    return {
+        "description": " ".join(f"`{code}`: {message}" for code, message in messages.items()),
+        "headers": headers(status, counted),
+        "content": {"application/json": {"schema": shape, "example": example}},
+    }

@@ -1,6 +1,5 @@
 """/openapi.json: the description, built once a process; and the files of Swagger UI, which shows it at /docs."""
 
-import json
 from pathlib import Path
 
 import flask_swagger_ui
@@ -14,7 +13,6 @@ from mechtech.web.authentication import anyone
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 
 openapi = Blueprint("openapi", __name__, static_folder=SWAGGER_UI, static_url_path="/docs/swagger-ui")
-KEPT = "mechtech.openapi"  # the body, among the app's extensions
 
 
 @openapi.get("/openapi.json")
@@ -23,9 +21,9 @@ KEPT = "mechtech.openapi"  # the body, among the app's extensions
 def show_description() -> Response:
     """The description of this API in OpenAPI 3.1."""
     kept = current_app.extensions
-    if KEPT not in kept:
-        kept[KEPT] = json.dumps(describe(current_app), ensure_ascii=False, separators=(",", ":")).encode()
-    answer = Response(kept[KEPT], mimetype="application/json")
+    if "mechtech.openapi" not in kept:
+        kept["mechtech.openapi"] = current_app.json.dumps(describe(current_app))
+    answer = Response(kept["mechtech.openapi"], mimetype="application/json")
     answer.add_etag()
     answer.cache_control.no_cache = True
     return answer.make_conditional(request)

@@ -24,7 +24,7 @@ class RetryHeaders(Input):
     retry_key = String(
         data_key="Idempotency-Key",
         load_default=None,
-        validate=Regexp(r"^[ -~]{1,255}\Z", error="This must be 1 to 255 printable ASCII characters."),
+        validate=Regexp("^[ -~]{1,255}$", error="This must be 1 to 255 printable ASCII characters."),
         metadata=about("Made by the client: for 24 hours the same key gets the first answer again, and no second row."),
     )
 
