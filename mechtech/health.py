@@ -1,6 +1,6 @@
 """/health for monitoring, and / as an index for a person with curl or with a browser."""
 
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from marshmallow import fields, validate
@@ -13,6 +13,7 @@ from mechtech.web.authentication import anyone
 from mechtech.web.error_handlers import log, refused
 from mechtech.web.fields import about
 from mechtech.web.paths import endpoints
+from mechtech.web.rate_limit import limiter
 from mechtech.web.request_log import of_request
 
 HEALTH_SECONDS = 2  # how long the database and the limiter's storage have for their answers
@@ -23,20 +24,17 @@ health = Blueprint("health", __name__)
 @health.record_once
 def start_checks(state) -> None:
     """Each has threads of its own: a database that hangs must not keep the limits from being asked."""
-    state.app.extensions["mechtech.health"] = [
-        ThreadPoolExecutor(4, f"health-{name}") for name in ("database", "limits")
-    ]
-
-
-def _state_field():
-    return fields.String(validate=validate.OneOf(("ok", "error")))
+    state.app.extensions["mechtech.health"] = (
+        ThreadPoolExecutor(4, "health-database"),
+        ThreadPoolExecutor(4, "health-limits"),
+    )
 
 
 class States(Answer):
     status = fields.String(validate=validate.Equal("OK"))
     message = fields.String(metadata=about(example="MechTECH is running."))
     version = fields.String(metadata=about(example=VERSION))
-    database = _state_field()
+    database = fields.String(validate=validate.OneOf(("ok", "error")))
     limits = fields.String(validate=validate.OneOf(("ok", "error")), metadata=about("The storage of the rate limit."))
 
 
@@ -75,21 +73,16 @@ def check_parts() -> dict[str, str]:
     database, limits = current_app.extensions["mechtech.health"]
     checks = {
         "database": database.submit(get_db().check),
-        "limits": limits.submit(current_app.extensions["mechtech.limiter"].storage.get, "health"),
+        "limits": limits.submit(limiter().storage.get, "health"),
     }
     wait(checks.values(), timeout=HEALTH_SECONDS)
-    return {name: _state(name, check) for name, check in checks.items()}
-
-
-def _state(name: str, check: Future) -> str:
-    if not check.done():
-        error: BaseException | None = TimeoutError(f"no answer within {HEALTH_SECONDS} s")
-    else:
-        error = check.exception()
-    if error is None:
-        return "ok"
-    log.error("%s: %s", name, error.__cause__ or error, extra=of_request())
-    return "error"
+    states = {}
+    for part, check in checks.items():
+        error = check.exception() if check.done() else TimeoutError(f"no answer within {HEALTH_SECONDS} s")
+        states[part] = "error" if error else "ok"
+        if error:
+            log.error("%s: %s", part, error.__cause__ or error, extra=of_request())
+    return states
 
 
 @health.get("/")
@@ -100,14 +93,10 @@ def show_index() -> Response:
     """List the endpoints; a browser, which prefers HTML, gets a small page. A cache asks again for each."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
         return current_app.blueprints["pages"].send_static_file("index.html")
-    answer = jsonify(name="MechTECH", version=VERSION, endpoints=_index())
-    answer.cache_control.no_cache = True
-    return answer
-
-
-def _index() -> list[dict]:
-    """Every endpoint: method, path, and who may call it."""
-    return [
+    listed = [
         {"method": method, "path": path.replace("{id}", ":id"), "who": view.who}
         for method, path, view, _ in endpoints(current_app)
     ]
+    answer = jsonify(name="MechTECH", version=VERSION, endpoints=listed)
+    answer.cache_control.no_cache = True
+    return answer

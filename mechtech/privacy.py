@@ -9,13 +9,41 @@ from mechtech.errors import Conflict
 from mechtech.texts import address_key
 from mechtech.web import idempotency
 
-NAME, ADDRESS = "Forgotten", "forgotten@mechtech.invalid"
+ADDRESS = "forgotten@mechtech.invalid"
 BATCH = 100  # bookings in one transaction, so that the service need not wait for long
 BOOKINGS = "SELECT id FROM bookings WHERE user_id = :user_id OR lower(email) = :email"
 ABOUT_A_PERSON = {
     "accounts": "SELECT id FROM users WHERE id = :user_id",
     "bookings": f"{BOOKINGS} ORDER BY id",
     "messages": "SELECT id FROM contact_messages WHERE lower(email) = :email ORDER BY id",
+}
+# Of a booking its status, its history, the vehicle, the service's cost and the rating stay; it counts as a guest's.
+ANONYMIZE_BOOKING = (
+    """
+    UPDATE bookings
+    SET user_id = NULL, name = 'Forgotten', email = :address, phone = NULL, description = NULL, location = NULL,
+        latitude = NULL, longitude = NULL
+    WHERE id = :id
+    """,
+    "UPDATE service_history SET user_id = NULL, review = NULL WHERE booking_id = :id",
+)
+FORGET = {  # how each row is forgotten. No password is that of the account any more, and no token; its address is free.
+    "accounts": (
+        """
+        UPDATE users
+        SET name = 'Forgotten', email = id || '.' || :address, phone = NULL, password = '', token_key = :token_key,
+            updated_at = :now
+        WHERE id = :id
+        """,
+        "UPDATE service_history SET user_id = NULL, review = NULL WHERE user_id = :id",
+        "DELETE FROM idempotency_keys WHERE user_id = :id",
+    ),
+    "bookings": (*ANONYMIZE_BOOKING, "DELETE FROM idempotency_keys WHERE resource = 'booking' AND row_id = :id"),
+    "messages": (
+        "DELETE FROM contact_messages WHERE id = :id",
+        "DELETE FROM idempotency_keys WHERE resource = 'contact' AND row_id = :id",
+    ),
+    "mails": ("DELETE FROM outbox WHERE id = :id",),
 }
 ENDED = "FROM bookings WHERE status IN ('completed', 'cancelled') AND created_at < :before AND email <> :address"
 REMOVED = {
@@ -25,49 +53,22 @@ REMOVED = {
 }
 
 
-class Person:
-    """The person with an address, who may have an account. Raises Conflict for an admin and for a mechanic."""
+def find_person(email: str) -> dict:
+    """`email` in lower case, and `user_id`, 0 without an account. Raises Conflict for an admin and for a mechanic."""
+    account = accounts.find_login(email)
+    if account is not None and account["role"] == "admin":
+        raise Conflict(f"{account['email']} is an admin: remove-admin comes first.")
+    address = account["email"].lower() if account else address_key(email)
+    person = {"email": address, "user_id": account["id"] if account else 0}
+    if get_db().one("SELECT 1 FROM mechanics WHERE lower(email) = :email", person):
+        raise Conflict(f"{address} is the address of a mechanic: give the mechanic another one first.")
+    return person
 
-    def __init__(self, email: str):
-        account = accounts.find_login(email)
-        if account is not None and account["role"] == "admin":
-            raise Conflict(f"{account['email']} is an admin: remove-admin comes first.")
-        self.email = account["email"].lower() if account else address_key(email)
-        self._params = {"email": self.email, "user_id": account["id"] if account else 0}
-        if get_db().one("SELECT 1 FROM mechanics WHERE lower(email) = :email", self._params):
-            raise Conflict(f"{self.email} is the address of a mechanic: give the mechanic another one first.")
 
-    def find(self, tx: Transaction | Database) -> dict[str, list[int]]:
-        """The ids of all that is about the person, by kind."""
-        found = {kind: [row["id"] for row in tx.all(sql, self._params)] for kind, sql in ABOUT_A_PERSON.items()}
-        return {**found, "mails": _mails_about(tx, self.email, found["bookings"])}
-
-    def forget(self) -> dict[str, list[int]]:
-        """Make bookings and the account anonymous and delete the rest; the ids of all this, as find() gives them."""
-
-        def forget_all(tx: Transaction) -> dict[str, list[int]]:
-            found = self.find(tx)
-            if tx.has_table("original_services_set_aside"):  # by the takeover of the original's database
-                tx.write(
-                    f"""
-                    DELETE FROM original_services_set_aside
-                    WHERE user_id = :user_id OR booking_id IN ({BOOKINGS})
-                    """,
-                    self._params,
-                )
-            for booking_id in found["bookings"]:
-                _anonymize_booking(tx, booking_id)
-                _remove_keys(tx, "booking", booking_id)
-            for message_id in found["messages"]:
-                tx.write("DELETE FROM contact_messages WHERE id = :id", {"id": message_id})
-                _remove_keys(tx, "contact", message_id)
-            for user_id in found["accounts"]:
-                _anonymize_account(tx, user_id)
-            for mail_id in found["mails"]:
-                tx.write("DELETE FROM outbox WHERE id = :id", {"id": mail_id})
-            return found
-
-        return get_db().transaction(forget_all)
+def find_about(tx: Transaction | Database, person: dict) -> dict[str, list[int]]:
+    """The ids of all that is about a person, by kind."""
+    found = {kind: [row["id"] for row in tx.all(sql, person)] for kind, sql in ABOUT_A_PERSON.items()}
+    return {**found, "mails": _mails_about(tx, person["email"], found["bookings"])}
 
 
 def _mails_about(tx: Transaction | Database, email: str, booking_ids: list[int]) -> list[int]:
@@ -81,6 +82,26 @@ def _mails_about(tx: Transaction | Database, email: str, booking_ids: list[int])
     return found
 
 
+def forget(person: dict) -> dict[str, list[int]]:
+    """Make a person's bookings and account anonymous and delete the rest; the ids of all this, by kind."""
+    new = {"address": ADDRESS, "token_key": accounts.draw_key(), "now": clock.text(clock.now())}
+
+    def forget_all(tx: Transaction) -> dict[str, list[int]]:
+        found = find_about(tx, person)
+        if tx.has_table("original_services_set_aside"):  # by the takeover of the original's database
+            tx.write(
+                f"DELETE FROM original_services_set_aside WHERE user_id = :user_id OR booking_id IN ({BOOKINGS})",
+                person,
+            )
+        for kind, ids in found.items():
+            for id in ids:
+                for sql in FORGET[kind]:
+                    tx.write(sql, {**new, "id": id})
+        return found
+
+    return get_db().transaction(forget_all)
+
+
 def count_old(before: int) -> dict[str, int]:
     """How many rows of each kind purge() is about. before: in seconds since 1970."""
     rows = {"ended bookings": ENDED, **REMOVED}
@@ -89,71 +110,22 @@ def count_old(before: int) -> dict[str, int]:
 
 def purge(before: int) -> dict[str, int]:
     """Make bookings that have ended anonymous and delete the rest; how many rows of each kind these were."""
-    ids, number = [0], 0
+    ids, purged = [0], {"ended bookings": 0}
 
     def anonymize_some(tx: Transaction) -> list[int]:
-        rows = tx.all(
-            f"SELECT id {ENDED} AND id > :after ORDER BY id LIMIT {BATCH}", {**_params(before), "after": ids[-1]}
-        )
+        params = {**_params(before), "after": ids[-1]}
+        rows = tx.all(f"SELECT id {ENDED} AND id > :after ORDER BY id LIMIT {BATCH}", params)
         for row in rows:
-            _anonymize_booking(tx, row["id"])
+            for sql in ANONYMIZE_BOOKING:
+                tx.write(sql, {"id": row["id"], "address": ADDRESS})
         return [row["id"] for row in rows]
 
     while ids := get_db().transaction(anonymize_some):
-        number += len(ids)
-    removed = {
-        kind: len(get_db().write(f"DELETE {rows} RETURNING 1", _params(before))) for kind, rows in REMOVED.items()
-    }
-    return {"ended bookings": number, **removed}
+        purged["ended bookings"] += len(ids)
+    for kind, rows in REMOVED.items():
+        purged[kind] = len(get_db().write(f"DELETE {rows} RETURNING 1", _params(before)))
+    return purged
 
 
 def _params(before: int) -> dict[str, str]:
     return {"before": clock.text(before), "oldest_kept": idempotency.oldest_kept(), "address": ADDRESS}
-
-
-def _anonymize_booking(tx: Transaction, booking_id: int) -> None:
-    """Its status, its history, the vehicle, the service's cost and the rating stay; it counts as a guest's."""
-    tx.write(
-        """
-        UPDATE bookings
-        SET user_id = NULL, name = :name, email = :address, phone = NULL, description = NULL, location = NULL,
-            latitude = NULL, longitude = NULL
-        WHERE id = :id
-        """,
-        {"name": NAME, "address": ADDRESS, "id": booking_id},
-    )
-    tx.write(
-        """
-        UPDATE service_history
-        SET user_id = NULL, review = NULL
-        WHERE booking_id = :id
-        """,
-        {"id": booking_id},
-    )
-
-
-def _anonymize_account(tx: Transaction, user_id: int) -> None:
-    """No password is that of the account, and no token; its address is free."""
-    tx.write(
-        """
-        UPDATE users
-        SET name = :name, email = :email, phone = NULL, password = '', token_key = :token_key, updated_at = :now
-        WHERE id = :id
-        """,
-        {
-            "name": NAME,
-            "email": f"{user_id}.{ADDRESS}",
-            "token_key": accounts.draw_key(),
-            "now": clock.text(clock.now()),
-            "id": user_id,
-        },
-    )
-    tx.write("UPDATE service_history SET user_id = NULL, review = NULL WHERE user_id = :id", {"id": user_id})
-    tx.write("DELETE FROM idempotency_keys WHERE user_id = :id", {"id": user_id})
-
-
-def _remove_keys(tx: Transaction, resource: str, row_id: int) -> None:
-    tx.write(
-        "DELETE FROM idempotency_keys WHERE resource = :resource AND row_id = :row_id",
-        {"resource": resource, "row_id": row_id},
-    )

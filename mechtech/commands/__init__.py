@@ -8,25 +8,13 @@ from flask import Flask
 
 from mechtech.commands import accounts, backups, data, mail, privacy
 from mechtech.database.migrate import WrongDatabase
-from mechtech.errors import Unavailable
+from mechtech.errors import Refusal, Unavailable
 
 COMMANDS = (
-    data.init_db,
-    data.migrate,
-    data.seed,
-    data.import_original,
-    data.copy_to,
-    backups.backup,
-    backups.restore,
-    accounts.create_admin,
-    accounts.reset_password,
-    accounts.accounts,
-    accounts.end_sessions,
-    accounts.unlock,
-    accounts.remove_admin,
-    privacy.forget,
-    privacy.purge,
-    mail.send_mail,
+    *(data.init_db, data.migrate, data.seed, data.import_original, data.copy_to, backups.backup, backups.restore),
+    *(accounts.create_admin, accounts.remove_admin, accounts.accounts),
+    *(accounts.reset_password, accounts.end_sessions, accounts.unlock),
+    *(privacy.forget, privacy.purge, mail.send_mail),
 )
 
 
@@ -36,7 +24,7 @@ def init_app(app: Flask) -> None:
 
 
 def _in_one_line(command: Callable) -> Callable:
-    """The command, which says in one line that the database cannot be used."""
+    """The command, which says in one line what it refuses, or that the database cannot be used."""
 
     @wraps(command)
     def run(**kwargs) -> None:
@@ -45,6 +33,9 @@ def _in_one_line(command: Callable) -> Callable:
         except Unavailable as error:
             reason = " ".join(str(error.__cause__ or error).split())
             raise click.ClickException(f"The database cannot be used: {reason}") from None
+        except Refusal as error:
+            wrong = [f"{name}: {text}" for name, text in (error.fields or {}).items()]
+            raise click.ClickException(" ".join(wrong) or str(error)) from None
         except WrongDatabase as error:
             raise click.ClickException(str(error)) from None
 

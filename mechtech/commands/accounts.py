@@ -6,6 +6,7 @@ import click
 
 from mechtech.accounts import failed_logins, repository
 from mechtech.accounts.schemas import Confirmed, Signup
+from mechtech.errors import Conflict, Invalid, NotFound
 from mechtech.passwords import hash_password
 
 
@@ -14,27 +15,37 @@ from mechtech.passwords import hash_password
 @click.option("--existing", is_flag=True, help="Make an account that exists the admin, with a new password.")
 def create_admin(email, name, existing):
     """Make an admin: a new account, or with --existing one that there is."""
-    account = repository.find_login(email)
-    if account is None and existing:
-        raise click.ClickException(f"There is no account {email}.")
-    if account is not None:
-        shown = f"{account['email']} is an account of {account['name']!r}, made {account['created_at']}"
-        if not existing:
-            raise click.ClickException(f"{shown}. If it is to be the admin, with a new password, add --existing.")
-        click.echo(f"{shown}.")
+    if existing:
+        account = _find(email)
+        click.echo(_shown(account))
         _set_password(account)
         repository.set_role(account["id"], "admin")
         click.echo(f"{account['email']} is an admin now, with a new password; its sessions have ended.")
-        return
-    fields = _valid(Signup, name=name, email=email, password=_ask_password())
-    account = repository.create(
-        name=fields["name"],
-        email=fields["email"],
-        phone=None,
-        password=hash_password(fields["new_password"]),
-        role="admin",
-    )
-    click.echo(f"{account['email']} is a new admin.")
+    elif account := repository.find_login(email):
+        raise Conflict(f"{_shown(account)} If it is to be the admin, with a new password, add --existing.")
+    else:
+        fields = _valid(Signup, name=name, email=email)
+        password = hash_password(fields.pop("new_password"))
+        account = repository.create(**fields, password=password, role="admin")
+        click.echo(f"{account['email']} is a new admin.")
+
+
+@click.argument("email")
+def remove_admin(email):
+    """Make an admin a customer."""
+    account = _find(email)
+    if account["role"] != "admin":
+        raise Conflict(f"{account['email']} is no admin.")
+    repository.set_role(account["id"], "customer")
+    click.echo(f"{account['email']} is a customer now.")
+    if not any(other["role"] == "admin" for other in repository.list_all()):
+        click.echo("There is no admin any more: create-admin makes one.")
+
+
+def accounts():
+    """List the accounts."""
+    for account in repository.list_all():
+        click.echo("{id:>8}  {role:<8}  {created_at}  {email}  {name}".format(**account))
 
 
 @click.argument("email")
@@ -43,12 +54,6 @@ def reset_password(email):
     account = _find(email)
     _set_password(account)
     click.echo(f"{account['email']} has a new password; its sessions have ended.")
-
-
-def accounts():
-    """List the accounts."""
-    for account in repository.list_all():
-        click.echo("{id:>8}  {role:<8}  {created_at}  {email}  {name}".format(**account))
 
 
 @click.argument("email")
@@ -67,41 +72,30 @@ def unlock(email):
     click.echo(f"The failed logins of {account['email']} do not count any more.")
 
 
-@click.argument("email")
-def remove_admin(email):
-    """Make an admin a customer."""
-    account = _find(email)
-    if account["role"] != "admin":
-        raise click.ClickException(f"{account['email']} is no admin.")
-    repository.set_role(account["id"], "customer")
-    click.echo(f"{account['email']} is a customer now.")
-    if not any(other["role"] == "admin" for other in repository.list_all()):
-        click.echo("There is no admin any more: create-admin makes one.")
-
-
 def _find(email: str) -> dict:
     account = repository.find_login(email)
     if account is None:
-        raise click.ClickException(f"There is no account {email}.")
+        raise NotFound(f"There is no account {email}.")
     return account
 
 
+def _shown(account: dict) -> str:
+    return f"{account['email']} is an account of {account['name']!r}, made {account['created_at']}."
+
+
 def _set_password(account: dict) -> None:
-    fields = _valid(Confirmed, password=_ask_password())
-    new_password = hash_password(fields["new_password"])
+    new_password = hash_password(_valid(Confirmed)["new_password"])
     if repository.set_password(account["id"], new_password, instead_of=account["password"]) is None:
-        raise click.ClickException("The password was changed meanwhile. Nothing was done.")
-
-
-def _ask_password() -> str:
-    """Twice and without echo on a terminal; else a line of standard input."""
-    if sys.stdin.isatty():
-        return click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    return sys.stdin.readline().rstrip("\r\n")
+        raise Conflict("The password was changed meanwhile. Nothing was done.")
 
 
 def _valid(schema, **fields) -> dict:
-    valid, wrong = schema().read(fields)
+    """The fields with a password: asked for twice and without echo on a terminal; else a line of standard input."""
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    valid, wrong = schema().read({**fields, "password": password})
     if wrong:
-        raise click.ClickException(" ".join(f"{name}: {text}" for name, text in wrong.items()))
+        raise Invalid(fields=wrong)
     return valid

@@ -4,7 +4,7 @@ import click
 
 from mechtech import clock, privacy
 from mechtech.database import get_db
-from mechtech.errors import Conflict
+from mechtech.errors import NotFound
 from mechtech.setting_checks import SettingError, duration
 
 
@@ -19,15 +19,12 @@ def _seconds(context: click.Context, parameter: click.Parameter, text: str) -> i
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(email, yes):
     """Make all that there is about a person anonymous, by account and by address. Bookings stay as numbers."""
-    try:
-        person = privacy.Person(email)
-    except Conflict as error:
-        raise click.ClickException(str(error)) from None
-    found = {kind: len(ids) for kind, ids in person.find(get_db()).items()}
+    person = privacy.find_person(email)
+    found = _counts(privacy.find_about(get_db(), person))
     if not any(found.values()):
-        raise click.ClickException(f"There is nothing about {person.email}.")
-    _confirm(f"{person.email}: {_listed(found)}.", yes)
-    click.echo(f"Forgotten: {_listed({kind: len(ids) for kind, ids in person.forget().items()})}.")
+        raise NotFound(f"There is nothing about {person['email']}.")
+    _confirm(f"{person['email']}: {_listed(found)}.", yes)
+    click.echo(f"Forgotten: {_listed(_counts(privacy.forget(person)))}.")
 
 
 @click.option("--older-than", required=True, callback=_seconds, metavar="TIME", help="Such as 365d.")
@@ -42,6 +39,10 @@ def purge(older_than, yes):
 def _confirm(shown: str, yes: bool) -> None:
     click.echo(shown)
     yes or click.confirm("This cannot be undone. Go on?", abort=True)
+
+
+def _counts(ids: dict[str, list[int]]) -> dict[str, int]:
+    return {kind: len(of_kind) for kind, of_kind in ids.items()}
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -7,6 +7,7 @@ PROMETHEUS_MULTIPROC_DIR is set by then. Each process counts in files of its own
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from threading import Lock, Thread
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -15,6 +16,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from mechtech import signals
 from mechtech.metrics.state import State
+from mechtech.web.request_log import route_of
 
 DURATION = "mechtech_http_request_duration_seconds"
 LABELS = ["route", "method", "status"]
@@ -31,32 +33,31 @@ class Counts:
         if self._folder:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)  # in case it was tidied away
         self._own, self._shown = CollectorRegistry(), CollectorRegistry()
-        own = {"registry": self._own}
         self._shown.register(self)
         self._shown.register(State())
-        text = "From a request's arrival in its thread until its answer begins, by the rule of its route."
+        own, live = {"registry": self._own}, {"registry": self._own, "multiprocess_mode": "livesum"}
+        text = "From a request's arrival in its thread until its answer begins."
         self._seconds = Histogram(DURATION, text, LABELS, buckets=SECONDS, **own)
-        live = {**own, "multiprocess_mode": "livesum"}
-        text = "Requests that are being answered now."
-        self._under_way = Gauge("mechtech_http_requests_under_way", text, **live)
+        self._under_way = Gauge("mechtech_http_requests_under_way", "Requests that are being answered now.", **live)
         text = "Writes that are not committed yet, and threads without a connection yet."
         self._waiting = Gauge("mechtech_database_waiting", text, ["queue"], **live)
-        text = "Writes that shared one commit of the writer."
-        self._groups = Histogram("mechtech_database_group_writes", text, buckets=WRITES, **own)
-        self._refusals = Counter("mechtech_limit_refusals", "Requests that a limit refused.", ["limit"], **own)
-        text = "Logins with a wrong password, or an address without an account."
-        self._failed_logins = Counter("mechtech_failed_logins", text, **own)
+        groups = Histogram("mechtech_database_group_writes", "Writes in one commit.", buckets=WRITES, **own)
+        refusals = Counter("mechtech_limit_refusals", "Requests that a limit refused.", ["limit"], **own)
+        failed_logins = Counter("mechtech_failed_logins", "Wrong passwords, with an account or without.", **own)
         for limit in ("requests", "failed_logins", "links"):  # those that have not refused yet are shown as 0
-            self._refusals.labels(limit)
-        self._waits = dict.fromkeys(("writer", "connections"), 0)
+            refusals.labels(limit)
+        self._receivers = {
+            signals.limit_refused: lambda limit: refusals.labels(limit).inc(),
+            signals.login_failed: lambda _: failed_logins.inc(),
+            signals.group_committed: lambda _, writes: groups.observe(writes),
+            signals.waiting_changed: self._count_waiting,
+        }
+        for signal, receiver in self._receivers.items():
+            signal.connect(receiver)
         self._active: set[int] = set()  # the requests under way, by the ids of their environments
-        self._publishing = self._folder is None  # alone, a scrape is soon enough
-        self._lock = Lock()
+        self._waits, self._lock = {"writer": 0, "connections": 0}, Lock()
+        self._publisher = Thread(target=self._keep_publishing, name="metrics", daemon=True)
         self._known: dict[tuple, Callable[[float], None]] = {}  # what observes, by route, method and status
-        signals.limit_refused.connect(self._count_refusal)
-        signals.login_failed.connect(self._count_failed_login)
-        signals.group_committed.connect(self._count_group)
-        signals.waiting_changed.connect(self._count_waiting)
 
     def around(self, inner):
         """The WSGI application inner, with its requests counted."""
@@ -66,14 +67,14 @@ class Counts:
             started = time.perf_counter()
 
             def start(status, headers, exc_info=None):
-                rule = environ["werkzeug.request"].url_rule
-                key = (rule and rule.rule, environ["REQUEST_METHOD"], status[:3])
+                key = (route_of(environ), environ["REQUEST_METHOD"], status[:3])
                 observe = known.get(key) or self._observer(*key)
                 observe(time.perf_counter() - started)
                 return start_response(status, headers, exc_info)
 
-            if not self._publishing:
-                self._start_publishing()
+            if self._folder and self._publisher.ident is None:  # the first request, after the fork
+                with suppress(RuntimeError):  # another one has started it
+                    self._publisher.start()
             active.add(id(environ))
             try:
                 return inner(environ, start)
@@ -99,21 +100,11 @@ class Counts:
                         requests.add_metric([sample.labels[label] for label in LABELS], sample.value)
                 yield requests
 
-    def _start_publishing(self) -> None:
-        """Once a second from the first request on, after the fork, have the other processes' scrapes know the gauges.
-
-        A gauge that each request changes twice would cost as much as all else that is counted.
-        """
-
-        def publish() -> None:
-            while True:
-                self._publish()
-                time.sleep(1)
-
-        with self._lock:
-            if not self._publishing:
-                self._publishing = True
-                Thread(target=publish, name="metrics", daemon=True).start()
+    def _keep_publishing(self) -> None:
+        """Have the other processes' scrapes know the gauges; changing one with each request would cost too much."""
+        while True:
+            self._publish()
+            time.sleep(1)
 
     def _publish(self) -> None:
         self._under_way.set(len(self._active))
@@ -127,15 +118,6 @@ class Counts:
         if known:
             self._known[route, method, status] = observe
         return observe
-
-    def _count_refusal(self, limit: str) -> None:
-        self._refusals.labels(limit).inc()
-
-    def _count_failed_login(self, _sender: object) -> None:
-        self._failed_logins.inc()
-
-    def _count_group(self, _writer: object, writes: int) -> None:
-        self._groups.observe(writes)
 
     def _count_waiting(self, queue: str, change: int) -> None:
         with self._lock:
