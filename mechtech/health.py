@@ -7,6 +7,7 @@ from marshmallow import fields, validate
 
 from mechtech.database import get_db
 from mechtech.errors import Unavailable
+from mechtech.pages.routes import ignore_ranges
 from mechtech.version import VERSION
 from mechtech.web.answers import Answer, gives, gives_file
 from mechtech.web.authentication import anyone
@@ -19,6 +20,7 @@ from mechtech.web.request_log import of_request
 HEALTH_SECONDS = 2  # how long the database and the limiter's storage have for their answers
 
 health = Blueprint("health", __name__)
+health.before_request(ignore_ranges)  # for the page at /
 
 
 @health.record_once

@@ -6,6 +6,7 @@ import flask_swagger_ui
 from flask import Blueprint, Response, current_app, request
 
 from mechtech.openapi.description import describe
+from mechtech.pages.routes import ignore_ranges
 from mechtech.web.answers import gives_file
 from mechtech.web.authentication import anyone
 
@@ -13,6 +14,7 @@ from mechtech.web.authentication import anyone
 SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 
 openapi = Blueprint("openapi", __name__, static_folder=SWAGGER_UI, static_url_path="/docs/swagger-ui")
+openapi.before_request(ignore_ranges)
 
 
 @openapi.get("/openapi.json")

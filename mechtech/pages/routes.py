@@ -10,7 +10,7 @@ html = gives_file("text/html")
 pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/pages")
 
 
-@pages.before_app_request
+@pages.before_request
 def ignore_ranges() -> None:
     """A small file is sent whole. A range that it does not have would be a 416."""
     request.environ.pop("HTTP_RANGE", None)

@@ -75,6 +75,6 @@ def test_others_get_the_index_at_the_root(lasting, accept):
 
 @pytest.mark.parametrize("header", ["bytes=0-9", "bytes=999999-", "nonsense"])
 def test_a_file_is_sent_whole_whatever_range_is_asked_for(lasting, header):
-    for path in ("/admin", "/pages/style.css"):
-        answer = lasting.get(path, headers={"Range": header})
-        assert (answer.status_code, answer.data) == (200, lasting.get(path).data)
+    for path in ("/", "/admin", "/pages/style.css", "/docs/swagger-ui/index.css"):
+        answer = lasting.get(path, headers={**BROWSER, "Range": header})
+        assert (answer.status_code, answer.data) == (200, lasting.get(path, headers=BROWSER).data)
