@@ -21,6 +21,7 @@ def send_mail(once):
     if not once:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopped.set())
+        sender.log.info("waiting for mails to send")
     while not stopped.is_set() and os.getppid() == parent:  # beside a server, it ends with the process that began both
         if mail := outbox.claim():
             sender.send(mail, settings)

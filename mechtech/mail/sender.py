@@ -13,8 +13,8 @@ from mechtech.mail import outbox
 from mechtech.mail.letters import letter
 from mechtech.settings import Settings
 
-SERVER_SECONDS = 30  # how long the mail server may be silent
-MAIL_SECONDS = 300  # how long it may take for a mail, also byte by byte; less than outbox.SENDING_SECONDS
+# How long the mail server may be silent, and how long it may take for a mail: less than outbox.SENDING_SECONDS.
+SERVER_SECONDS, MAIL_SECONDS = 30, 300
 FIRST_PAUSE, LONGEST_PAUSE, TRIED_FOR = 60, 6 * 3600, 3 * 86400  # seconds
 log = logging.getLogger("mechtech")
 
@@ -24,6 +24,8 @@ def send(mail: dict, settings: Settings) -> None:
     name = f"mail {mail['id']} ({mail['kind']})"
     try:
         _deliver(mail, settings)
+        mail |= {"sent_at": clock.text(clock.now()), "content": "{}"}  # this is no archive
+        log.info("%s is sent", name)
     except Exception as error:  # a mail that cannot be made or sent, whatever the cause, keeps back no other
         # Servers quote the recipient in what they say, and the log holds no address.
         reason = re.sub(r"\S*@\S*", "…", f"{type(error).__name__}: {error}")
@@ -34,9 +36,6 @@ def send(mail: dict, settings: Settings) -> None:
         else:
             mail["due_at"] = clock.text(now + pause)
             log.warning("%s is tried again in %d minutes: %s", name, pause // 60, reason)
-    else:
-        mail |= {"sent_at": clock.text(clock.now()), "content": "{}"}  # this is no archive
-        log.info("%s is sent", name)
     outbox.save(mail)
 
 

