@@ -40,7 +40,7 @@ def send_link(kind: str, asked: str, content: dict | None) -> None:
     """Write down a mail with a link, which anyone may ask for. What is answered, and when, never tells if one is sent.
 
     asked: what they are counted by. It stands in the count as a hash: counts outlive what they count.
-    content: None where there is nobody to send it to. Nor is one sent after too many were asked for.
+    content: None without such an account or booking. Nor is a mail sent after too many were asked for.
     """
     within = limiter().hit(LINKS, "link", kind, blake2b(asked.encode(), digest_size=16).hexdigest())
     if not within:
