@@ -30,3 +30,10 @@ PayloadTooLarge = _refusal(413, "payload_too_large", "The body is larger than 64
 UnsupportedMediaType = _refusal(415, "unsupported_media_type", "The body must be sent as application/json.")
 ServerError = _refusal(500, "server_error", "Something went wrong on our side.")
 Unavailable = _refusal(503, "unavailable", "The service is not available for the moment. Please try again.")
+
+
+def found(row):
+    """The row, or the rows, which must be there. Raises NotFound."""
+    if not row:
+        raise NotFound
+    return row

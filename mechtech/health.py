@@ -32,18 +32,17 @@ def start_checks(state) -> None:
     )
 
 
-class States(Answer):
-    status = fields.String(validate=validate.Equal("OK"))
-    message = fields.String(metadata=about(example="MechTECH is running."))
-    version = fields.String(metadata=about(example=VERSION))
-    database = fields.String(validate=validate.OneOf(("ok", "error")))
-    limits = fields.String(validate=validate.OneOf(("ok", "error")), metadata=about("The storage of the rate limit."))
+def _one_of(*values, **kwargs):
+    return fields.String(validate=validate.OneOf(values), **kwargs)
 
 
-class Ill(States):
-    status = fields.String(validate=validate.Equal("ERROR"))
-    error = fields.String(validate=validate.Equal("unavailable"))
-    request_id = fields.String(data_key="requestId", metadata=about(example="9f8528954043ee60"))
+STATES = {
+    "message": fields.String(metadata=about(example="MechTECH is running.")),
+    "version": fields.String(metadata=about(example=VERSION)),
+    "database": _one_of("ok", "error"),
+    "limits": _one_of("ok", "error", metadata=about("The storage of the rate limit.")),
+}
+REQUEST_ID = fields.String(metadata=about(example="9f8528954043ee60"))
 
 
 class Endpoint(Answer):
@@ -52,15 +51,10 @@ class Endpoint(Answer):
     who = fields.String(metadata=about("Who may call it.", "anyone"))
 
 
-class Index(Answer):
-    name = fields.String(metadata=about(example="MechTECH"))
-    version = fields.String(metadata=about(example=VERSION))
-    endpoints = fields.List(fields.Nested(Endpoint))
-
-
 @health.get("/health")
 @anyone
-@gives(States, others={503: Ill})
+@gives(200, status=_one_of("OK"), **STATES)
+@gives(503, status=_one_of("ERROR"), error=_one_of("unavailable"), requestId=REQUEST_ID, **STATES)
 def show_health() -> dict | tuple[dict, int, dict]:
     """Tell whether the database and the rate limit's storage answer in time: the one that does not says "error"."""
     states = check_parts()
@@ -90,7 +84,7 @@ def check_parts() -> dict[str, str]:
 @health.get("/")
 @anyone
 @gives_file("text/html")
-@gives(Index)
+@gives(name=fields.String(metadata=about(example="MechTECH")), version=STATES["version"], endpoints=[Endpoint])
 def show_index() -> Response:
     """List the endpoints; a browser, which prefers HTML, gets a small page. A cache asks again for each."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":

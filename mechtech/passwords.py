@@ -16,8 +16,7 @@ from mechtech.texts import normalize_password
 
 NICENESS = 5
 LIMIT = 72  # bytes; bcrypt looks at no more
-HASH = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
-HIGHEST_COST = 20  # the settings' own highest
+HASH = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")  # with its cost
 
 
 class Hasher:
@@ -38,37 +37,32 @@ class Hasher:
         highest_cost: the highest cost of any account's hash. Each failure takes as long as a hash of that cost, so
         that its time does not tell whether there is an account, or how old its hash is.
         """
-        highest = min(max(highest_cost, self.rounds), HIGHEST_COST)
-        return self._threads.submit(_verify, _forms(password), hashed, highest).result()
+        return self._threads.submit(_verify, password, hashed, max(highest_cost, self.rounds)).result()
 
     def is_outdated(self, hashed: str) -> bool:
         """Whether the hash has another cost than new ones."""
         return _cost(hashed) != self.rounds
 
 
-def _forms(password: str) -> list[bytes]:
-    """The password as it is hashed now, as it was typed, and as another system may have typed it."""
-    forms = (normalize_password(password), password, normalize_password(password, "NFD"))
-    return [form.encode()[:LIMIT] for form in dict.fromkeys(forms)]
-
-
-def _verify(forms: list[bytes], hashed: str | None, highest: int) -> bool:
+def _verify(password: str, hashed: str | None, highest: int) -> bool:
     cost = _cost(hashed)
-    for form in forms:
+    # As it is hashed now, as it was typed, and as another system may have typed it.
+    for form in dict.fromkeys((normalize_password(password), password, normalize_password(password, "NFD"))):
+        secret = form.encode()[:LIMIT]
         if cost is None:
-            bcrypt.hashpw(form, bcrypt.gensalt(highest))
+            bcrypt.hashpw(secret, bcrypt.gensalt(highest))
             continue
-        if bcrypt.checkpw(form, hashed.encode()):
+        if bcrypt.checkpw(secret, hashed.encode()):
             return True
         for missing in range(cost, highest):  # 2**cost + 2**cost + … + 2**(highest - 1) is 2**highest
-            bcrypt.hashpw(form, bcrypt.gensalt(missing))
+            bcrypt.hashpw(secret, bcrypt.gensalt(missing))
     return False
 
 
 def _cost(hashed: str | None) -> int | None:
     """None for a text that is no hash of bcrypt."""
     match = HASH.fullmatch(hashed or "")
-    return int(match[1]) if match and 4 <= int(match[1]) <= 31 else None
+    return int(match[1]) if match else None
 
 
 def _lower_priority() -> None:
@@ -82,7 +76,3 @@ def _lower_priority() -> None:
 def get_hasher() -> Hasher:
     """The hasher of the app at work."""
     return current_app.extensions["mechtech.hasher"]
-
-
-def hash_password(password: str) -> str:
-    return get_hasher().hash(password)

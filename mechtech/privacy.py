@@ -84,7 +84,7 @@ def _mails_about(tx: Transaction | Database, email: str, booking_ids: list[int])
 
 def forget(person: dict) -> dict[str, list[int]]:
     """Make a person's bookings and account anonymous and delete the rest; the ids of all this, by kind."""
-    new = {"address": ADDRESS, "token_key": accounts.draw_key(), "now": clock.text(clock.now())}
+    new = {"address": ADDRESS, **accounts.new_key(), "now": clock.text(clock.now())}
 
     def forget_all(tx: Transaction) -> dict[str, list[int]]:
         found = find_about(tx, person)

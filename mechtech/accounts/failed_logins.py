@@ -23,42 +23,38 @@ def verify_login(password: str, email: str, hashed: str | None) -> bool:
     """
     counts = _counts(email)
     _check(counts)
-    if get_hasher().verify(password, hashed, repository.find_highest_cost()):
-        _check(counts)
-        return True
-    login_failed.send()
-    within = [limiter().hit(rate, *keys) for rate, keys in counts]
-    if not all(within):
-        _check(counts)
-    return False
+    right = get_hasher().verify(password, hashed, repository.find_highest_cost())
+    if not right:
+        login_failed.send()
+        if all(limiter().hit(*count) for count in counts):
+            return False
+    _check(counts)
+    return right
 
 
 def unlock(email: str) -> None:
     """Let the failed logins of this account count no more, from whatever address they came."""
-    limiter().storage.incr(_unlocking(_hash(email)), FROM_ANYWHERE.get_expiry(), secrets.randbelow(2**30) + 1)
+    unlocked = f"unlocked/{_hash(email)}"
+    limiter().storage.incr(unlocked, FROM_ANYWHERE.get_expiry(), secrets.randbelow(2**30) + 1)
 
 
-def _check(counts: tuple) -> None:
-    for rate, keys in counts:
-        if not limiter().test(rate, *keys):
+def _check(counts: list[tuple]) -> None:
+    for count in counts:
+        if not limiter().test(*count):
             limit_refused.send("failed_logins")
-            raise limited(limiter().get_window_stats(rate, *keys).reset_time)
+            raise limited(limiter().get_window_stats(*count).reset_time)
 
 
-def _counts(email: str) -> tuple:
+def _counts(email: str) -> list[tuple]:
     """Each rate with what it counts. The account stands there as a hash: the counts outlive it.
 
     A number that unlock() draws is part of it, so that others are counted then. It is 0 again after one window, when
     the counts from before have ended too.
     """
     account = _hash(email)
-    logins = ("login", account, str(limiter().storage.get(_unlocking(account))))
-    return (FROM_ONE_ADDRESS, (*logins, client_network())), (FROM_ANYWHERE, logins)
+    logins = ("login", account, str(limiter().storage.get(f"unlocked/{account}")))
+    return [(FROM_ONE_ADDRESS, *logins, client_network()), (FROM_ANYWHERE, *logins)]
 
 
 def _hash(email: str) -> str:
     return blake2b(address_key(email).encode(), digest_size=16).hexdigest()
-
-
-def _unlocking(account: str) -> str:
-    return f"unlocked/{account}"

@@ -4,38 +4,39 @@ from contextlib import suppress
 
 from flask import Blueprint
 
-from mechtech.accounts import repository
-from mechtech.accounts.answers import Account, AccountSaved, SignedIn
+from mechtech.accounts import repository, schemas
 from mechtech.accounts.failed_logins import verify_login
-from mechtech.accounts.schemas import Forgot, Login, Profile, Reset, Signup
+from mechtech.accounts.schemas import NEW_TOKEN, TOKEN, User
 from mechtech.errors import Invalid, InvalidCredentials, InvalidToken, RateLimited
 from mechtech.mail.outbox import send_link
-from mechtech.passwords import get_hasher, hash_password
+from mechtech.passwords import get_hasher
 from mechtech.texts import address_key
 from mechtech.web import request_log, tokens
-from mechtech.web.answers import Posted, Told, gives
+from mechtech.web.answers import SENTENCE, gives
 from mechtech.web.authentication import Caller, anyone, user
 from mechtech.web.body import takes
+
+DEAD_LINK = {"token": "This link is over or was used: please ask for another one."}
+WRONG_PASSWORD = {"currentPassword": "This is not your password."}
 
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")
 
 
 @auth.post("/signup")
-@takes(Signup)
+@takes(schemas.SignupBody)
 @anyone
-@gives(SignedIn, 201)
+@gives(201, message=SENTENCE, token=TOKEN, user=User)
 def signup(fields: dict) -> tuple[dict, int]:
     """Make an account."""
-    password = hash_password(fields.pop("new_password"))
-    account = repository.create(**fields, password=password)
+    account = repository.create(**{**fields, "password": get_hasher().hash(fields["password"])})
     request_log.name_account(account["id"])
     return {"message": "Welcome to MechTECH.", **_signed_in(account)}, 201
 
 
 @auth.post("/login")
-@takes(Login)
+@takes(schemas.LoginBody)
 @anyone
-@gives(SignedIn, refusals=(InvalidCredentials, RateLimited))
+@gives(200, InvalidCredentials, RateLimited, message=SENTENCE, token=TOKEN, user=User)
 def login(fields: dict) -> dict:
     """Sign in."""
     account = repository.find_login(fields["email"])
@@ -44,52 +45,53 @@ def login(fields: dict) -> dict:
     if not verify_login(fields["password"], fields["email"], account and account["password"]):
         raise InvalidCredentials(fields={"password": "Wrong, or there is no such account."})  # nosec B105
     if get_hasher().is_outdated(account["password"]):
-        repository.rehash(account["id"], hash_password(fields["password"]), instead_of=account["password"])
+        hashed = get_hasher().hash(fields["password"])
+        repository.update(account["id"], {"password": hashed}, instead_of=account["password"])
     return {"message": "Welcome back.", **_signed_in(account)}
 
 
 @auth.get("/profile")
 @user
-@gives(Account)
+@gives(user=User)
 def show_profile(caller: Caller) -> dict:
     """Show one's own account."""
     return {"user": _shown(caller.user)}
 
 
 @auth.put("/profile")
-@takes(Profile)
+@takes(schemas.ProfileBody)
 @user
-@gives(AccountSaved)
+@gives(message=SENTENCE, user=User, token=NEW_TOKEN)
 def update_profile(fields: dict, caller: Caller) -> dict:
     """Change one's own name, phone or password."""
-    new_password = fields.pop("new_password", None)
-    if new_password is None:
-        return {"message": "Your profile is saved.", "user": _shown(repository.update(caller.user_id, fields))}
-    account = repository.find_login(caller.user["email"])
-    if account is None:  # deleted meanwhile
-        raise InvalidToken
-    old = account["password"]
-    if not verify_login(fields.pop("current_password"), account["email"], old):
-        raise Invalid(fields=repository.WRONG_PASSWORD)
-    account = repository.set_password(caller.user_id, hash_password(new_password), instead_of=old, changes=fields)
+    current, new = fields.pop("current_password", None), fields.pop("password", None)
+    if new is None:
+        account = repository.update(caller.user_id, fields)
+        if account is None:  # deleted meanwhile
+            raise InvalidToken
+        return {"message": "Your profile is saved.", "user": _shown(account)}
+    old = caller.user["password"]
+    if not verify_login(current, caller.user["email"], old):
+        raise Invalid(fields=WRONG_PASSWORD)
+    account = repository.update(caller.user_id, fields | _hashed(new), instead_of=old)
     if account is None:
-        raise Invalid(fields=repository.WRONG_PASSWORD)
+        raise Invalid(fields=WRONG_PASSWORD)
     return {"message": "Your new password is set.", **_signed_in(account)}
 
 
 @auth.post("/logout")
 @user
-@gives(Told)
+@gives(message=SENTENCE)
 def logout(caller: Caller) -> dict:
     """End every token of the account."""
-    repository.end_tokens(caller.user_id)
+    repository.update(caller.user_id, repository.new_key())
     return {"message": "You are signed out everywhere."}
 
 
 @auth.post("/forgot")
-@takes(Forgot)
+@takes(schemas.ForgotBody)
 @anyone
-@gives(Posted, 202)
+@gives(202, message=SENTENCE)
 def forgot(fields: dict) -> tuple[dict, int]:
     """Mail a link for a new password.
 
@@ -102,28 +104,31 @@ def forgot(fields: dict) -> tuple[dict, int]:
 
 
 @auth.post("/reset")
-@takes(Reset)
+@takes(schemas.ResetBody)
 @anyone
-@gives(SignedIn)
+@gives(message=SENTENCE, token=TOKEN, user=User)
 def reset(fields: dict) -> dict:
     """Set a new password with the token of a link."""
     account = _account_of_link(fields["token"])
     request_log.name_account(account["id"])
-    new = hash_password(fields["new_password"])
-    changed = repository.set_password(account["id"], new, instead_of=account["password"])
-    if changed is None:
-        raise Invalid(fields=repository.DEAD_LINK)
-    return {"message": "Your new password is set.", **_signed_in(changed)}
+    account = repository.update(account["id"], _hashed(fields["password"]), instead_of=account["password"])
+    if account is None:
+        raise Invalid(fields=DEAD_LINK)
+    return {"message": "Your new password is set.", **_signed_in(account)}
 
 
 def _account_of_link(token: str) -> dict:
     """Raises Invalid for a token that is over, used or none of ours."""
     with suppress(ValueError):
         claims = tokens.read_reset(token)
-        account = repository.find_with_password(claims["resetId"])
+        account = repository.find(claims["resetId"])
         if account is not None and claims["key"] == repository.reset_key(account):
             return account
-    raise Invalid(fields=repository.DEAD_LINK)
+    raise Invalid(fields=DEAD_LINK)
+
+
+def _hashed(password: str) -> dict:
+    return repository.new_password(get_hasher().hash(password))
 
 
 def _signed_in(account: dict) -> dict:

@@ -1,23 +1,69 @@
-"""What requests about accounts may carry."""
+"""What requests about accounts carry, and what they are answered with."""
 
-from marshmallow import ValidationError, post_load, validates_schema
+import re
 
-from mechtech.accounts.fields import NewPassword, Password
-from mechtech.web.fields import Email, Length, Phone, Text, about
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from mechtech import texts
+from mechtech.passwords import LIMIT
+from mechtech.web.answers import Answer, Time
+from mechtech.web.fields import Email, Length, Named, Phone, Text, about
 from mechtech.web.schemas import Body, Part
 
 PASSWORD = about(example="correct horse")
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-class Confirmed(Body):
+class Password(Named, fields.String):
+    """One that an account may have; never trimmed. One that cannot be right is for the login to refuse."""
+
+    default_error_messages = {"invalid": "This must be text."}
+    described = {"format": "password"}
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
+        if not isinstance(value, str) or SURROGATE.search(value):
+            raise self.make_error("invalid")
+        if not value:
+            raise self.make_error("required")
+        return value
+
+
+class NewPassword(Password):
+    """8 characters to 72 bytes, which is all that bcrypt looks at, in the form that is hashed."""
+
+    default_error_messages = {
+        "unprintable": "This has characters that cannot be printed.",
+        "too_long": "This must have at most 72 bytes.",
+    }
+    described = {
+        **Password.described,
+        "pattern": f"^[^{texts.CONTROLS}]*$",
+        "maxLength": LIMIT,
+        "description": "At most 72 bytes in UTF-8, so fewer characters where they are not ASCII. Never trimmed.",
+    }
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.validators.insert(0, Length(min=8))
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
+        value = texts.normalize_password(super()._deserialize(value, attr, data, **kwargs))
+        if texts.UNPRINTABLE.search(value):
+            raise self.make_error("unprintable")
+        if len(value.encode()) > LIMIT:
+            raise self.make_error("too_long")
+        return value
+
+
+class ConfirmedBody(Body):
     """A new password. confirmPassword is equal to it, if it is sent."""
 
-    new_password = NewPassword(data_key="password", required=True, metadata=PASSWORD)
+    password = NewPassword(data_key="password", required=True, metadata=PASSWORD)
     confirmation = Password(data_key="confirmPassword", load_default=None, metadata=about("Equal to the new password."))
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_confirmation(self, data, original, **kwargs):
-        password = original.get(self.fields["new_password"].data_key)
+        password = original.get(self.fields["password"].data_key)
         if password and original.get("confirmPassword", password) != password:
             raise ValidationError({"confirmPassword": ["The two passwords are not equal."]})
 
@@ -27,28 +73,28 @@ class Confirmed(Body):
         return data
 
 
-class Signup(Confirmed):
+class SignupBody(ConfirmedBody):
     name = Text(required=True, validate=Length(1, 100), metadata=about(example="Rita Vance"))
     email = Email(required=True)
     phone = Phone(load_default=None)
 
 
-class Forgot(Body):
+class ForgotBody(Body):
     """The address may be any text: it only has to be the account's."""
 
     email = Text(required=True, metadata=about(example="rita@mail.example"))
 
 
-class Login(Forgot):
+class LoginBody(ForgotBody):
     password = Password(required=True, metadata=PASSWORD)
 
 
-class Reset(Confirmed):
+class ResetBody(ConfirmedBody):
     token = Text(required=True, metadata=about("From the mailed link. It works once, within an hour.", "eyJhbGci…"))
-    new_password = NewPassword(data_key="newPassword", required=True, metadata=PASSWORD)
+    password = NewPassword(data_key="newPassword", required=True, metadata=PASSWORD)
 
 
-class Profile(Confirmed, Part):
+class ProfileBody(ConfirmedBody, Part):
     """Any part of it; a phone that is null or empty is cleared, a name that is null or empty stays."""
 
     name = Text(validate=Length(1, 100), metadata=about(example="Rita Vance"))
@@ -56,9 +102,25 @@ class Profile(Confirmed, Part):
     current_password = Password(
         data_key="currentPassword", load_default=None, metadata=about("Required with `newPassword`.")
     )
-    new_password = NewPassword(data_key="newPassword", load_default=None)
+    password = NewPassword(data_key="newPassword", load_default=None)
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_current(self, data, original, **kwargs):
         if original.get("newPassword") and not original.get("currentPassword"):
             raise ValidationError({"currentPassword": ["This is required for a new password."]})
+
+
+class User(Answer):
+    id = fields.Integer(metadata=about(example=7))
+    name = fields.String(metadata=about(example="Rita Vance"))
+    email = fields.String(metadata=about(example="rita@mail.example"))
+    phone = fields.String(allow_none=True, metadata=about(example="+1 212-555-0108"))
+    role = fields.String(validate=validate.OneOf(("customer", "admin")))
+    created_at = Time()
+    updated_at = Time()
+
+
+TOKEN = fields.String(metadata=about("The user's token, for `Authorization: Bearer …`.", "eyJhbGci…"))
+NEW_TOKEN = fields.String(
+    metadata={"optional": True, **about("With a new password, which ends every token from before.", "eyJhbGci…")}
+)

@@ -9,31 +9,29 @@ from flask import current_app
 from mechtech import clock
 from mechtech.bookings import rules
 from mechtech.bookings.repository import add_step
-from mechtech.database import Transaction, get_db
-from mechtech.errors import Conflict, Invalid, NotFound
+from mechtech.database import Transaction, assignments, get_db
+from mechtech.errors import Conflict, Forbidden, Invalid, NotFound
 from mechtech.mail import outbox
-from mechtech.mechanics.repository import COUNT_ACTIVE
+from mechtech.mechanics.repository import count_active
+from mechtech.web.authentication import Caller
 
 
-def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
-    """The booking's status after the changes, whose names are columns of bookings, `cost` and `service_date`.
+def update(booking_id: int, changes: dict, caller: Caller, capacity: int) -> str:
+    """The booking's status after the changes, whose names are columns of bookings and of service_history.
 
-    Raises Conflict where the booking's state or the mechanic's capacity forbids it, Invalid for a mechanic who is not
-    verified.
+    Raises NotFound where it does not open for the caller, Forbidden, Conflict and Invalid as the rules have it.
     """
     settings = current_app.config["settings"]
 
     def change(tx: Transaction) -> str:
-        before = _state(tx, booking_id)
-        after = {**before, **changes}
-        rules.check_changes(before["status"], changes, actor)
+        before = _opened(tx, booking_id, caller)
+        rules.check_changes(before["status"], changes, caller.role)
+        after, now = {**before, **changes}, clock.text(clock.now())
         mechanic = _lock_mechanic(tx, after["mechanic_id"])
-        if "mechanic_id" in changes and after["mechanic_id"] is not None:
-            _check_verified(mechanic)
-        if rules.takes_slot(before, after["status"], after["mechanic_id"]):
-            active = tx.one(COUNT_ACTIVE, {"mechanic_id": after["mechanic_id"]})["active"]
-            rules.check_capacity(active, capacity)
-        now = clock.text(clock.now())
+        if changes.get("mechanic_id") is not None and not (mechanic and mechanic["verified"]):
+            raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
+        if rules.takes_slot(before, after) and count_active(tx, after["mechanic_id"]) >= capacity:
+            raise Conflict("This mechanic has no free slot.")
         tx.write(
             """
             UPDATE bookings
@@ -44,11 +42,24 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
             {**after, "now": now},
         )
         if "status" in changes:
-            add_step(tx, booking_id, after["status"], now, actor)
+            add_step(tx, booking_id, after["status"], now, caller.role)
         if changes.get("status") == "completed":
-            _add_service(tx, after, now)
-        elif before["status"] == "completed":
-            _correct_service(tx, booking_id, changes)
+            tx.write(
+                """
+                INSERT INTO service_history (booking_id, mechanic_id, user_id, service_date, created_at)
+                VALUES (:id, :mechanic_id, :user_id, :now, :now)
+                """,
+                {**after, "now": now},
+            )
+        if service := {name: changes[name] for name in rules.OF_SERVICE if name in changes}:
+            tx.write(
+                f"""
+                UPDATE service_history
+                SET {assignments(service)}
+                WHERE booking_id = :booking_id
+                """,
+                {**service, "booking_id": booking_id},
+            )
         if kind := rules.mail_about(before, changes):
             told = {**after, "reference": rules.reference(booking_id), "mechanic": mechanic}
             outbox.add(tx, settings, kind, told)
@@ -57,108 +68,51 @@ def update(booking_id: int, changes: dict, actor: str, capacity: int) -> str:
     return get_db().transaction(change)
 
 
-def review(booking_id: int, rating: int, text: str | None) -> None:
-    """The one review of a completed booking, and its mechanic's new mean; raises Conflict."""
+def review(booking_id: int, rating: int, text: str | None, caller: Caller) -> None:
+    """The one review of a completed booking, and its mechanic's new mean. Raises NotFound, Forbidden and Conflict."""
+    now = clock.text(clock.now())
 
     def review_once(tx: Transaction) -> None:
+        booking = _opened(tx, booking_id, caller)
+        if caller.is_admin:
+            raise Forbidden("Only the customer may review a booking.")
         reviewed = tx.write(
             """
             UPDATE service_history
             SET rating = :rating, review = :review
             WHERE booking_id = :booking_id AND rating IS NULL
-            RETURNING mechanic_id
+            RETURNING id
             """,
             {"rating": rating, "review": text, "booking_id": booking_id},
         )
         if not reviewed:
             raise Conflict("Only a completed booking can be reviewed, and only once.")
-        if reviewed[0]["mechanic_id"] is not None:
-            _rate(tx, reviewed[0]["mechanic_id"])
+        _lock_mechanic(tx, booking["mechanic_id"])
+        # The mean to one decimal, halves up; in whole numbers, where no half is lost.
+        tx.write(
+            """
+            UPDATE mechanics
+            SET updated_at = :now, rating = (
+                SELECT (20 * SUM(rating) + COUNT(*)) / (2 * COUNT(*)) / 10.0
+                FROM service_history
+                WHERE mechanic_id = :mechanic_id AND rating IS NOT NULL
+            )
+            WHERE id = :mechanic_id
+            """,
+            {"mechanic_id": booking["mechanic_id"], "now": now},
+        )
 
     get_db().transaction(review_once)
 
 
-def _state(tx: Transaction, booking_id: int) -> dict:
-    found = tx.one(
-        """
-        SELECT id, status, mechanic_id, user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model,
-            service_type, description, location, latitude, longitude, created_at
-        FROM bookings
-        WHERE id = :id
-        """,
-        {"id": booking_id},
-        lock=True,
-    )
-    if found is None:
+def _opened(tx: Transaction, booking_id: int, caller: Caller) -> dict:
+    """The booking's row, if it opens for the caller; else NotFound, as for one that does not exist."""
+    booking = tx.one("SELECT * FROM bookings WHERE id = :id", {"id": booking_id}, lock=True)
+    if booking is None or not rules.opens(booking, caller):
         raise NotFound
-    return found
+    return booking
 
 
 def _lock_mechanic(tx: Transaction, mechanic_id: int | None) -> dict | None:
     """The mechanic's row, which stays as it is to the end: what counts their bookings or reviews waits here."""
     return tx.one("SELECT name, phone, verified FROM mechanics WHERE id = :id", {"id": mechanic_id}, lock=True)
-
-
-def _check_verified(mechanic: dict | None) -> None:
-    if mechanic is None or not mechanic["verified"]:
-        raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
-
-
-def _add_service(tx: Transaction, booking: dict, now: str) -> None:
-    tx.write(
-        """
-        INSERT INTO service_history (booking_id, mechanic_id, user_id, service_date, cost, created_at)
-        VALUES (:booking_id, :mechanic_id, :user_id, :service_date, :cost, :now)
-        """,
-        {
-            "booking_id": booking["id"],
-            "mechanic_id": booking["mechanic_id"],
-            "user_id": booking["user_id"],
-            "service_date": booking.get("service_date") or now,
-            "cost": booking.get("cost"),
-            "now": now,
-        },
-    )
-
-
-def _correct_service(tx: Transaction, booking_id: int, changes: dict) -> None:
-    """A cost of None takes the cost off; a date is only ever replaced by another."""
-    tx.write(
-        """
-        UPDATE service_history
-        SET cost = CASE WHEN :has_cost = 1 THEN :cost ELSE cost END,
-            service_date = COALESCE(:service_date, service_date)
-        WHERE booking_id = :booking_id
-        """,
-        {
-            "has_cost": int("cost" in changes),
-            "cost": changes.get("cost"),
-            "service_date": changes.get("service_date"),
-            "booking_id": booking_id,
-        },
-    )
-
-
-def _rate(tx: Transaction, mechanic_id: int) -> None:
-    """Set the mechanic's rating to the mean of their reviews."""
-    _lock_mechanic(tx, mechanic_id)
-    reviews = tx.one(
-        """
-        SELECT SUM(rating) AS total, COUNT(*) AS number
-        FROM service_history
-        WHERE mechanic_id = :mechanic_id AND rating IS NOT NULL
-        """,
-        {"mechanic_id": mechanic_id},
-    )
-    tx.write(
-        """
-        UPDATE mechanics
-        SET rating = :rating, updated_at = :now
-        WHERE id = :mechanic_id
-        """,
-        {
-            "rating": rules.mean_rating(reviews["total"], reviews["number"]),
-            "now": clock.text(clock.now()),
-            "mechanic_id": mechanic_id,
-        },
-    )

@@ -1,7 +1,5 @@
 """Bookings: making, listing and showing them. What changes them is in changes.py."""
 
-from contextlib import suppress
-
 from flask import current_app
 
 from mechtech import clock
@@ -12,6 +10,7 @@ from mechtech.errors import NotFound
 from mechtech.mail import outbox
 from mechtech.texts import address_key
 from mechtech.web import idempotency
+from mechtech.web.authentication import Caller
 from mechtech.web.idempotency import Retry
 from mechtech.web.tokens import BOOKING_SECONDS
 
@@ -23,58 +22,58 @@ SELECT = """
     FROM bookings
     LEFT JOIN mechanics ON mechanics.id = bookings.mechanic_id
     LEFT JOIN service_history ON service_history.booking_id = bookings.id"""
-# What a list can be asked for. `search` is a pattern of a LIKE, folded to lower case.
-CONDITIONS = {
+CONDITIONS = {  # what a list can be asked for; `search` is in lower case
     "user_id": "bookings.user_id = :user_id",
     "status": "bookings.status = :status",
     "mechanic_id": "bookings.mechanic_id = :mechanic_id",
     "begin": "bookings.created_at >= :begin",
     "end": "bookings.created_at < :end",
     "search": """(
-        casefold(bookings.name) LIKE :search ESCAPE '!' OR casefold(bookings.email) LIKE :search ESCAPE '!'
-        OR casefold(bookings.phone) LIKE :search ESCAPE '!'
-        OR 'bk' || substr('000000', length(bookings.id || '') + 1) || bookings.id LIKE :search ESCAPE '!'
+        instr(casefold(bookings.name), :search) > 0 OR instr(casefold(bookings.email), :search) > 0
+        OR instr(casefold(bookings.phone), :search) > 0
+        OR instr('bk' || substr('000000', length(bookings.id || '') + 1) || bookings.id, :search) > 0
     )""",
 }
 
 
-def create(booking: dict, retry: Retry, user_id: int | None, by_admin: bool) -> tuple[dict, bool]:
-    """id and created_at of the booking that this request made, and whether an earlier try made it.
+def create(booking: dict, retry: Retry, caller: Caller) -> tuple[dict, bool]:
+    """id, user_id and created_at of the booking that this request made, and whether an earlier try made it.
 
-    user_id: whose booking it is; None for a guest's, which is also what an admin books for a caller.
+    What an admin books for a caller is a guest's.
     """
     now, settings = clock.text(clock.now()), current_app.config["settings"]
+    row = {**booking, "user_id": None if caller.is_admin else caller.user_id, "created_at": now}
 
-    def create_once(tx: Transaction) -> tuple[dict, bool]:
-        booking_id, earlier = idempotency.once(tx, "booking", retry, lambda: _insert(tx, booking, user_id, now))
-        if earlier:
-            return tx.one("SELECT id, created_at FROM bookings WHERE id = :id", {"id": booking_id}), True
-        if by_admin:
+    def insert(tx: Transaction) -> int:
+        made = tx.write(
+            """
+            INSERT INTO bookings (
+                user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
+                location, latitude, longitude, created_at, updated_at
+            )
+            VALUES (
+                :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
+                :description, :location, :latitude, :longitude, :created_at, :created_at
+            )
+            RETURNING id
+            """,
+            row,
+        )
+        booking_id = made[0]["id"]
+        if caller.is_admin:
             add_step(tx, booking_id, "pending", now, "admin")
-        told = {**booking, "id": booking_id, "reference": rules.reference(booking_id), "created_at": now}
+        told = {**row, "id": booking_id, "reference": rules.reference(booking_id)}
         outbox.add(tx, settings, "owner_booking", told)
         outbox.add(tx, settings, "booked", told)
-        return {"id": booking_id, "created_at": now}, False
+        return booking_id
 
-    return get_db().transaction(create_once)
+    def insert_once(tx: Transaction) -> tuple[dict, bool]:
+        booking_id, earlier = idempotency.once(tx, "booking", retry, lambda: insert(tx))
+        if earlier:
+            return tx.one("SELECT id, user_id, created_at FROM bookings WHERE id = :id", {"id": booking_id}), True
+        return {**row, "id": booking_id}, False
 
-
-def _insert(tx: Transaction, booking: dict, user_id: int | None, now: str) -> int:
-    made = tx.write(
-        """
-        INSERT INTO bookings (
-            user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
-            location, latitude, longitude, created_at, updated_at
-        )
-        VALUES (
-            :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
-            :description, :location, :latitude, :longitude, :now, :now
-        )
-        RETURNING id
-        """,
-        {**booking, "user_id": user_id, "now": now},
-    )
-    return made[0]["id"]
+    return get_db().transaction(insert_once)
 
 
 def list_page(
@@ -88,27 +87,27 @@ def list_page(
     return [_shown(row) for row in rows], total, following
 
 
-def find(booking_id: int) -> dict:
-    """Raises NotFound."""
-    return _found(get_db(), booking_id)
+def find(booking_id: int, caller: Caller) -> dict:
+    """The booking with `service` and `history`, all from one state of the database.
+
+    Raises NotFound where it does not open for the caller, as where there is none.
+    """
+
+    def read(tx: Transaction) -> dict:
+        booking = _one(tx, booking_id)
+        if not booking or not rules.opens(booking, caller):
+            raise NotFound
+        return {**booking, "service": _service(tx, booking), "history": _history(tx, booking)}
+
+    return get_db().snapshot(read)
 
 
 def find_of(booking_id: int, address: str) -> dict | None:
     """The booking, if it was made with the e-mail address of this key and its token is still good; else None."""
-    with suppress(NotFound):
-        booking = find(booking_id)
-        good = clock.seconds(booking["created_at"]) + BOOKING_SECONDS > clock.now()
-        return booking if good and address_key(booking["email"]) == address else None
-
-
-def find_with_its_service_and_history(booking_id: int) -> dict:
-    """The booking, with `service` and `history`, all read from one state of the database. Raises NotFound."""
-
-    def read(tx: Transaction) -> dict:
-        booking = _found(tx, booking_id)
-        return {**booking, "service": _service(tx, booking_id), "history": _history(tx, booking)}
-
-    return get_db().snapshot(read)
+    booking = _one(get_db(), booking_id)
+    if not booking or address_key(booking["email"]) != address:
+        return None
+    return booking if clock.seconds(booking["created_at"]) + BOOKING_SECONDS > clock.now() else None
 
 
 def add_step(tx: Transaction, booking_id: int, status: str, at: str, actor: str) -> None:
@@ -124,11 +123,9 @@ def add_step(tx: Transaction, booking_id: int, status: str, at: str, actor: str)
     )
 
 
-def _found(tx: Transaction | Database, booking_id: int) -> dict:
+def _one(tx: Transaction | Database, booking_id: int) -> dict | None:
     row = tx.one(f"{SELECT} WHERE bookings.id = :id", {"id": booking_id})
-    if row is None:
-        raise NotFound
-    return _shown(row)
+    return row and _shown(row)
 
 
 def _shown(row: dict) -> dict:
@@ -139,26 +136,22 @@ def _shown(row: dict) -> dict:
     return row
 
 
-def _service(tx: Transaction, booking_id: int) -> dict | None:
-    """What the booking ended in; mechanic: None if it had none."""
+def _service(tx: Transaction, booking: dict) -> dict | None:
+    """What the booking ended in. A booking keeps the mechanic who completed it."""
     service = tx.one(
         """
-        SELECT service_date, cost, rating, review, mechanic_id, (
-            SELECT name FROM mechanics WHERE id = mechanic_id
-        ) AS mechanic_name
+        SELECT service_date, cost, rating, review
         FROM service_history
         WHERE booking_id = :id
         """,
-        {"id": booking_id},
+        {"id": booking["id"]},
     )
-    if service is None:
-        return None
-    mechanic = {"id": service.pop("mechanic_id"), "name": service.pop("mechanic_name")}
-    return {**service, "mechanic": mechanic if mechanic["id"] else None}
+    mechanic = booking["mechanic"] and {name: booking["mechanic"][name] for name in ("id", "name")}
+    return service and {**service, "mechanic": mechanic}
 
 
 def _history(tx: Transaction, booking: dict) -> list[dict]:
-    """Every status it had, oldest first. The first is in booking_history, or else the booking's own row tells it."""
+    """Every status it had, oldest first. The booking's own row tells of the first, unless an admin made it."""
     stored = tx.all(
         """
         SELECT status, at, actor AS "by"
@@ -170,4 +163,5 @@ def _history(tx: Transaction, booking: dict) -> list[dict]:
     )
     if stored and stored[0]["status"] == "pending":
         return stored
-    return [rules.first_step(booking), *stored]
+    by = "guest" if booking["user_id"] is None else "customer"
+    return [{"status": "pending", "at": booking["created_at"], "by": by}, *stored]

@@ -3,14 +3,13 @@
 from flask import Blueprint, current_app
 
 from mechtech import clock
-from mechtech.bookings import changes, repository, rules
-from mechtech.bookings.answers import Booked, BookingChanged, Bookings, OneBooking, Reviewed
-from mechtech.bookings.schemas import AdminBookingQuery, Booking, BookingQuery, BookingUpdate, Link, Review
+from mechtech.bookings import changes, repository, rules, schemas
+from mechtech.bookings.schemas import BOOKING_ID, BOOKING_TOKEN, RATING, REFERENCE, STATUS
 from mechtech.errors import Conflict, Forbidden, NotFound
 from mechtech.mail.outbox import send_link
 from mechtech.texts import address_key
 from mechtech.web import idempotency, tokens
-from mechtech.web.answers import Posted, gives
+from mechtech.web.answers import NEXT_CURSOR, SENTENCE, TOTAL, gives
 from mechtech.web.authentication import Caller, anyone, guest, owner, user
 from mechtech.web.body import asks, takes
 from mechtech.web.idempotency import RetryHeaders
@@ -20,30 +19,28 @@ booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 
 
 @booking.post("")
-@takes(Booking, headers=RetryHeaders)
+@takes(schemas.BookingBody, headers=RetryHeaders)
 @guest
-@gives(Booked, 201, refusals=(Conflict,))
+@gives(201, Conflict, message=SENTENCE, id=REFERENCE, bookingId=BOOKING_ID, status=STATUS, bookingToken=BOOKING_TOKEN)
 def create(fields: dict, headers: dict, caller: Caller) -> tuple[dict, int, dict]:
     """Book help, as a guest or as a user."""
-    by_admin = caller.is_admin
-    user_id = None if by_admin else caller.user_id
     retry = idempotency.retry(headers["retry_key"], caller.user_id)
-    made, replayed = repository.create(fields, retry, user_id, by_admin)
+    made, replayed = repository.create(fields, retry, caller)
     answer = {
         "message": "Your booking is received.",
         "id": rules.reference(made["id"]),
         "bookingId": made["id"],
         "status": "pending",
     }
-    if user_id is None:
+    if made["user_id"] is None:
         answer["bookingToken"] = tokens.for_booking(made["id"], clock.seconds(made["created_at"]))
     return answer, 201, idempotency.replay_headers(replayed)
 
 
 @booking.get("")
-@asks(BookingQuery, for_admin=AdminBookingQuery)
+@asks(schemas.BookingQuery, for_admin=schemas.AdminBookingQuery)
 @user
-@gives(Bookings)
+@gives(total=TOTAL, bookings=[schemas.Booking], nextCursor=NEXT_CURSOR)
 def list_page(query: PageQuery, caller: Caller) -> dict:
     """List one's own bookings; for an admin, everyone's."""
     filters = {**query.filters, "user_id": None if caller.is_admin else caller.user_id}
@@ -54,27 +51,26 @@ def list_page(query: PageQuery, caller: Caller) -> dict:
 
 @booking.get("/<booking_id:id>")
 @owner
-@gives(OneBooking, refusals=(NotFound,))
+@gives(200, NotFound, booking=schemas.WholeBooking)
 def show(id: int, caller: Caller) -> dict:
     """Show a booking with its service and its history."""
-    return {"booking": _opened(repository.find_with_its_service_and_history(id), caller)}
+    return {"booking": repository.find(id, caller)}
 
 
 @booking.put("/<booking_id:id>")
-@takes(BookingUpdate)
+@takes(schemas.BookingUpdateBody)
 @owner
-@gives(BookingChanged, refusals=(Forbidden, NotFound, Conflict))
+@gives(200, Forbidden, NotFound, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
 def update(id: int, fields: dict, caller: Caller) -> dict:
     """Cancel or correct a booking; for an admin, also take it through its life."""
-    _opened(repository.find(id), caller)
-    rules.check_update_allowed(fields, caller.role)
-    return _update(id, fields, caller, "The booking is updated.")
+    status = changes.update(id, fields, caller, current_app.config["settings"].mechanic_capacity)
+    return {"message": "The booking is updated.", "bookingId": id, "status": status}
 
 
 @booking.post("/<booking_id:id>/link")
-@takes(Link)
+@takes(schemas.LinkBody)
 @anyone
-@gives(Posted, 202)
+@gives(202, message=SENTENCE)
 def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
     """Mail the link to a booking again.
 
@@ -88,33 +84,18 @@ def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
 
 @booking.delete("/<booking_id:id>")
 @owner
-@gives(BookingChanged, refusals=(NotFound, Conflict))
+@gives(200, NotFound, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
 def cancel(id: int, caller: Caller) -> dict:
     """Cancel a booking. It stays, as a cancelled one."""
-    _opened(repository.find(id), caller)
-    return _update(id, {"status": "cancelled"}, caller, "The booking is cancelled.")
+    status = changes.update(id, {"status": "cancelled"}, caller, current_app.config["settings"].mechanic_capacity)
+    return {"message": "The booking is cancelled.", "bookingId": id, "status": status}
 
 
 @booking.post("/<booking_id:id>/review")
-@takes(Review)
+@takes(schemas.ReviewBody)
 @owner
-@gives(Reviewed, 201, refusals=(Forbidden, NotFound, Conflict))
+@gives(201, Forbidden, NotFound, Conflict, message=SENTENCE, rating=RATING)
 def review(id: int, fields: dict, caller: Caller) -> tuple[dict, int]:
     """Review a completed booking, once."""
-    _opened(repository.find(id), caller)
-    rules.check_review_allowed(caller.user)
-    changes.review(id, fields["rating"], fields["review"])
+    changes.review(id, fields["rating"], fields["review"], caller)
     return {"message": "Thank you for your review.", "rating": fields["rating"]}, 201
-
-
-def _opened(found: dict, caller: Caller) -> dict:
-    """The booking, if it opens for the caller; else NotFound, as for one that does not exist."""
-    if not rules.opens(found, caller.user, caller.booking):
-        raise NotFound
-    return found
-
-
-def _update(id: int, fields: dict, caller: Caller, message: str) -> dict:
-    capacity = current_app.config["settings"].mechanic_capacity
-    status = changes.update(id, fields, caller.role, capacity)
-    return {"message": message, "bookingId": id, "status": status}

@@ -1,18 +1,18 @@
-"""What requests about bookings may carry."""
+"""What requests about bookings carry, and what they are answered with."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from marshmallow import ValidationError, validates_schema
+from marshmallow import fields, validate
 
 from mechtech.bookings.rules import STATUSES
+from mechtech.mechanics.schemas import MechanicName
 from mechtech.texts import ascii_address
+from mechtech.web.answers import Answer, Time
 from mechtech.web.fields import Choice, Digits, Email, Length, Number, Phone, Range, Text, Whole, about
 from mechtech.web.paging import Page
 from mechtech.web.schemas import Body, Part, Place
 
-DESCRIPTION = "What has happened. Lines may break."
-LOCATION = "Where the vehicle is, for a person."
 MOMENT = "A date, or a time in UTC."
 COMPLETED = "Only with the status `completed`, or later to correct it."
 # Days and times that there are, in years from 1 to 9999.
@@ -25,35 +25,57 @@ TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?:Z|\+00:0
 ISO_8601 = re.compile(f"{DAY}(?:T{TIME})?")
 
 
-class Booking(Place):
-    name = Text(required=True, validate=Length(1, 100), metadata=about(example="Rita Vance"))
-    email = Email(required=True)
-    phone = Phone(load_default=None)
-    vehicle_type = Text(data_key="vehicleType", required=True, validate=Length(1, 50), metadata=about(example="Car"))
-    vehicle_brand = Text(data_key="brand", required=True, validate=Length(1, 50), metadata=about(example="Fiat"))
-    vehicle_model = Text(data_key="model", required=True, validate=Length(1, 50), metadata=about(example="500"))
-    service_type = Text(required=True, validate=Length(1, 100), metadata=about(example="Flat Tire"))
-    description = Text(multiline=True, load_default=None, validate=Length(max=2000), metadata=about(DESCRIPTION))
-    location = Text(load_default=None, validate=Length(max=500), metadata=about(LOCATION, "Canal St, New York"))
-
-
 class Moment(Text):
-    """An ISO 8601 date or UTC time; loads as a time to the second."""
+    """An ISO 8601 date or UTC time; loads as a time to the second, a date as the beginning of the day."""
 
     default_error_messages = {
         "not_moment": "This must be a date like 2026-01-19, or a time like 2026-01-19T10:30:00Z.",
     }
     described = {"pattern": f"^{ISO_8601.pattern}$", "description": MOMENT}
+    time_of_date = "T00:00:00Z"
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if not ISO_8601.fullmatch(text):
             raise self.make_error("not_moment")
-        moment = datetime.fromisoformat(text).replace(tzinfo=None)
-        return f"{moment.isoformat(timespec='seconds')}Z"
+        if "T" not in text:
+            return text + self.time_of_date
+        return datetime.fromisoformat(text).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-class BookingUpdate(Part, Place):
+class EndMoment(Moment):
+    """The end of a range; a date means the end of the day."""
+
+    time_of_date = "T24:00:00Z"
+
+
+class ReachableBody(Place):
+    """How to find the vehicle and reach the customer, which may be corrected later."""
+
+    phone = Phone(load_default=None)
+    description = Text(
+        multiline=True,
+        load_default=None,
+        validate=Length(max=2000),
+        metadata=about("What has happened. Lines may break."),
+    )
+    location = Text(
+        load_default=None,
+        validate=Length(max=500),
+        metadata=about("Where the vehicle is, for a person.", "Canal St, New York"),
+    )
+
+
+class BookingBody(ReachableBody):
+    name = Text(required=True, validate=Length(1, 100), metadata=about(example="Rita Vance"))
+    email = Email(required=True)
+    vehicle_type = Text(data_key="vehicleType", required=True, validate=Length(1, 50), metadata=about(example="Car"))
+    vehicle_brand = Text(data_key="brand", required=True, validate=Length(1, 50), metadata=about(example="Fiat"))
+    vehicle_model = Text(data_key="model", required=True, validate=Length(1, 50), metadata=about(example="500"))
+    service_type = Text(required=True, validate=Length(1, 100), metadata=about(example="Flat Tire"))
+
+
+class BookingUpdateBody(Part, ReachableBody):
     """One field at least. An owner's may be `status` (cancelled) and the corrections; the rest is an admin's."""
 
     min_properties = 1
@@ -66,48 +88,20 @@ class BookingUpdate(Part, Place):
         metadata=about("A verified mechanic; null takes the mechanic off.", 4),
     )
     cost = Number(load_default=None, validate=Range(0, 10_000_000), metadata=about(COMPLETED))
-    service_date = Moment(data_key="serviceDate", load_default=None, metadata=about(f"{MOMENT} {COMPLETED}"))
-    phone = Phone(load_default=None)
-    description = Text(multiline=True, load_default=None, validate=Length(max=2000), metadata=about(DESCRIPTION))
-    location = Text(load_default=None, validate=Length(max=500), metadata=about(LOCATION))
-
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def check_together(self, data, original, **kwargs):
-        wrong = {}
-        if original.get("status") in (None, "") and original.keys().isdisjoint(self.sent_names.keys() - {"status"}):
-            wrong["status"] = ["At least one field is required."]
-        if data.get("status") not in (None, "completed"):
-            for name in ("cost", "serviceDate"):
-                if original.get(name) not in (None, ""):
-                    wrong[name] = ["This goes only with the status completed."]
-        if wrong:
-            raise ValidationError(wrong)
+    service_date = Moment(data_key="serviceDate", metadata=about(f"{MOMENT} {COMPLETED}"))
 
 
-class Review(Body):
+class ReviewBody(Body):
     rating = Whole(required=True, validate=Range(1, 5), metadata=about(example=5))
     review = Text(
         multiline=True, load_default=None, validate=Length(max=2000), metadata=about(example="Quick and friendly.")
     )
 
 
-class Link(Body):
+class LinkBody(Body):
     """The address may be any text: it only has to be the booking's."""
 
     email = Text(required=True, metadata=about(example="rita@mail.example"))
-
-
-class EndMoment(Moment):
-    """The end of a range. A date means its last second: the range is up to the next day."""
-
-    def _deserialize(self, value, attr, data, **kwargs) -> str:
-        moment = super()._deserialize(value, attr, data, **kwargs)
-        if "T" in value:
-            return moment
-        try:
-            return f"{(datetime.fromisoformat(moment[:-1]) + timedelta(days=1)).isoformat()}Z"
-        except OverflowError:  # the last day that Python knows
-            return moment
 
 
 class BookingQuery(Page):
@@ -119,12 +113,6 @@ class BookingQuery(Page):
     begin = Moment(data_key="from", load_default=None, metadata=about(f"Made then or later. {MOMENT}"))
     end = EndMoment(data_key="to", load_default=None, metadata=about(f"Made before, or on this day. {MOMENT}"))
     order = Choice(("newest", "oldest"), load_default="newest", metadata=about("Which come first."))
-
-
-def like_pattern(text: str) -> str:
-    """The pattern of a LIKE, with ! as its escape, for what has the text in it in any case."""
-    escaped = re.sub("([!%_])", r"!\1", text.casefold())
-    return f"%{escaped}%"
 
 
 class AdminBookingQuery(BookingQuery):
@@ -140,6 +128,63 @@ class AdminBookingQuery(BookingQuery):
         data_key="q",
         load_default=None,
         validate=Length(1, 100),
-        post_load=[ascii_address, like_pattern],
+        post_load=[ascii_address, str.casefold],
         metadata=about("A part of the reference, name, e-mail address or phone. For an admin only."),
     )
+
+
+REFERENCE = fields.String(
+    metadata=about("For people: what to tell on the phone. It is as good as the number in a path.", "BK000025")
+)
+BOOKING_ID = fields.Integer(metadata=about(example=25))
+STATUS = fields.String(validate=validate.OneOf(STATUSES))
+BOOKING_TOKEN = fields.String(
+    metadata={"optional": True, **about("Opens this one booking for 90 days, where it is not a user's.", "eyJhbGci…")}
+)
+RATING = fields.Integer(metadata=about("The rating that was given.", 5))
+
+
+class Assigned(MechanicName):
+    phone = fields.String(metadata=about(example="+1 555 0199"))
+
+
+class Booking(Answer):
+    id = BOOKING_ID
+    user_id = fields.Integer(allow_none=True, metadata=about("Null for a guest's booking."))
+    name = fields.String(metadata=about(example="Rita Vance"))
+    email = fields.String(metadata=about(example="rita@mail.example"))
+    phone = fields.String(allow_none=True, metadata=about(example="+1 212-555-0108"))
+    vehicle_type = fields.String(metadata=about(example="Car"))
+    vehicle_brand = fields.String(metadata=about(example="Fiat"))
+    vehicle_model = fields.String(metadata=about(example="500"))
+    service_type = fields.String(metadata=about(example="Flat Tire"))
+    description = fields.String(allow_none=True, metadata=about("What has happened."))
+    location = fields.String(allow_none=True, metadata=about("Where the vehicle is.", "Canal St, New York"))
+    latitude = fields.Float(allow_none=True, metadata=about(example=40.7187))
+    longitude = fields.Float(allow_none=True, metadata=about(example=-74.0007))
+    status = STATUS
+    mechanic_id = fields.Integer(allow_none=True, metadata=about(example=4))
+    created_at = Time()
+    updated_at = Time()
+    reference = REFERENCE
+    mechanic = fields.Nested(Assigned, allow_none=True)
+    cost = fields.Float(allow_none=True, metadata=about("Known once it is completed, or null."))
+
+
+class Service(Answer):
+    service_date = Time("When it was done.")
+    cost = fields.Float(allow_none=True, metadata=about(example=75.5))
+    rating = fields.Integer(allow_none=True, metadata=about("From the customer's review.", 5))
+    review = fields.String(allow_none=True, metadata=about(example="Quick and friendly."))
+    mechanic = fields.Nested(MechanicName, allow_none=True)
+
+
+class Step(Answer):
+    status = STATUS
+    at = Time()
+    by = fields.String(validate=validate.OneOf(("guest", "customer", "admin")), metadata=about("Who brought it there."))
+
+
+class WholeBooking(Booking):
+    service = fields.Nested(Service, allow_none=True, metadata=about("What it ended in, once it is completed."))
+    history = fields.List(fields.Nested(Step), metadata=about("Every status that it had, the oldest first."))

@@ -5,9 +5,9 @@ import sys
 import click
 
 from mechtech.accounts import failed_logins, repository
-from mechtech.accounts.schemas import Confirmed, Signup
+from mechtech.accounts.schemas import ConfirmedBody, SignupBody
 from mechtech.errors import Conflict, Invalid, NotFound
-from mechtech.passwords import hash_password
+from mechtech.passwords import get_hasher
 
 
 @click.argument("email")
@@ -19,13 +19,13 @@ def create_admin(email, name, existing):
         account = _find(email)
         click.echo(_shown(account))
         _set_password(account)
-        repository.set_role(account["id"], "admin")
+        repository.update(account["id"], {"role": "admin"})
         click.echo(f"{account['email']} is an admin now, with a new password; its sessions have ended.")
     elif account := repository.find_login(email):
         raise Conflict(f"{_shown(account)} If it is to be the admin, with a new password, add --existing.")
     else:
-        fields = _valid(Signup, name=name, email=email)
-        password = hash_password(fields.pop("new_password"))
+        fields = _valid(SignupBody, name=name, email=email)
+        password = get_hasher().hash(fields.pop("password"))
         account = repository.create(**fields, password=password, role="admin")
         click.echo(f"{account['email']} is a new admin.")
 
@@ -36,7 +36,7 @@ def remove_admin(email):
     account = _find(email)
     if account["role"] != "admin":
         raise Conflict(f"{account['email']} is no admin.")
-    repository.set_role(account["id"], "customer")
+    repository.update(account["id"], {"role": "customer"})
     click.echo(f"{account['email']} is a customer now.")
     if not any(other["role"] == "admin" for other in repository.list_all()):
         click.echo("There is no admin any more: create-admin makes one.")
@@ -60,7 +60,7 @@ def reset_password(email):
 def end_sessions(email):
     """Sign an account out everywhere: every token that it has ends."""
     account = _find(email)
-    repository.end_tokens(account["id"])
+    repository.update(account["id"], repository.new_key())
     click.echo(f"The sessions of {account['email']} have ended.")
 
 
@@ -84,8 +84,8 @@ def _shown(account: dict) -> str:
 
 
 def _set_password(account: dict) -> None:
-    new_password = hash_password(_valid(Confirmed)["new_password"])
-    if repository.set_password(account["id"], new_password, instead_of=account["password"]) is None:
+    changes = repository.new_password(get_hasher().hash(_valid(ConfirmedBody)["password"]))
+    if repository.update(account["id"], changes, instead_of=account["password"]) is None:
         raise Conflict("The password was changed meanwhile. Nothing was done.")
 
 

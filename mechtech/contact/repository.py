@@ -5,7 +5,7 @@ from flask import current_app
 from mechtech import clock
 from mechtech.database import Transaction, get_db
 from mechtech.database.page import Position, page
-from mechtech.errors import NotFound
+from mechtech.errors import found
 from mechtech.mail import outbox
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
@@ -43,43 +43,33 @@ def list_page(filters: dict, after: Position | None, limit: int) -> tuple[list[d
 
 def find(message_id: int) -> dict:
     """Raises NotFound."""
-    message = get_db().one(
-        f"""
-        SELECT {COLUMNS}
-        FROM contact_messages
-        WHERE id = :id
-        """,
-        {"id": message_id},
+    return found(
+        get_db().one(
+            f"""
+            SELECT {COLUMNS}
+            FROM contact_messages
+            WHERE id = :id
+            """,
+            {"id": message_id},
+        )
     )
-    if message is None:
-        raise NotFound
-    return message
 
 
 def mark_read(message_id: int) -> None:
     """Raises NotFound."""
-    changed = get_db().write(
-        """
-        UPDATE contact_messages
-        SET status = 'read', updated_at = :now
-        WHERE id = :id
-        RETURNING id
-        """,
-        {"id": message_id, "now": clock.text(clock.now())},
+    found(
+        get_db().write(
+            """
+            UPDATE contact_messages
+            SET status = 'read', updated_at = :now
+            WHERE id = :id
+            RETURNING id
+            """,
+            {"id": message_id, "now": clock.text(clock.now())},
+        )
     )
-    if not changed:
-        raise NotFound
 
 
 def delete(message_id: int) -> None:
     """Raises NotFound."""
-    deleted = get_db().write(
-        """
-        DELETE FROM contact_messages
-        WHERE id = :id
-        RETURNING id
-        """,
-        {"id": message_id},
-    )
-    if not deleted:
-        raise NotFound
+    found(get_db().write("DELETE FROM contact_messages WHERE id = :id RETURNING id", {"id": message_id}))

@@ -3,11 +3,10 @@
 from flask import Blueprint
 
 from mechtech.contact import repository
-from mechtech.contact.answers import MessageChanged, Messages, MessageSent, OneMessage
-from mechtech.contact.schemas import Contact, ContactQuery
+from mechtech.contact.schemas import MESSAGE_ID, ContactBody, ContactQuery, Message
 from mechtech.errors import Conflict, NotFound
 from mechtech.web import idempotency
-from mechtech.web.answers import gives
+from mechtech.web.answers import NEXT_CURSOR, SENTENCE, TOTAL, gives
 from mechtech.web.authentication import Caller, admin, anyone
 from mechtech.web.body import asks, takes
 from mechtech.web.idempotency import RetryHeaders
@@ -17,9 +16,9 @@ contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 
 
 @contact.post("")
-@takes(Contact, headers=RetryHeaders)
+@takes(ContactBody, headers=RetryHeaders)
 @anyone
-@gives(MessageSent, 201, refusals=(Conflict,))
+@gives(201, Conflict, message=SENTENCE, id=MESSAGE_ID)
 def create(fields: dict, headers: dict) -> tuple[dict, int, dict]:
     """Send a message."""
     message_id, replayed = repository.create(fields, idempotency.retry(headers["retry_key"], None))
@@ -30,7 +29,7 @@ def create(fields: dict, headers: dict) -> tuple[dict, int, dict]:
 @contact.get("")
 @asks(ContactQuery)
 @admin
-@gives(Messages)
+@gives(total=TOTAL, messages=[Message], nextCursor=NEXT_CURSOR)
 def list_page(query: PageQuery, caller: Caller) -> dict:
     """List the messages, the newest first."""
     messages, total, following = repository.list_page(query.filters, query.after, query.limit)
@@ -39,7 +38,7 @@ def list_page(query: PageQuery, caller: Caller) -> dict:
 
 @contact.get("/<row_id:id>")
 @admin
-@gives(OneMessage, refusals=(NotFound,))
+@gives(200, NotFound, message=Message)
 def show(id: int, caller: Caller) -> dict:
     """Show a message."""
     return {"message": repository.find(id)}
@@ -47,7 +46,7 @@ def show(id: int, caller: Caller) -> dict:
 
 @contact.put("/<row_id:id>/read")
 @admin
-@gives(MessageChanged, refusals=(NotFound,))
+@gives(200, NotFound, message=SENTENCE, messageId=MESSAGE_ID)
 def mark_read(id: int, caller: Caller) -> dict:
     """Mark a message as read."""
     repository.mark_read(id)
@@ -56,7 +55,7 @@ def mark_read(id: int, caller: Caller) -> dict:
 
 @contact.delete("/<row_id:id>")
 @admin
-@gives(MessageChanged, refusals=(NotFound,))
+@gives(200, NotFound, message=SENTENCE, messageId=MESSAGE_ID)
 def delete(id: int, caller: Caller) -> dict:
     """Delete a message."""
     repository.delete(id)

@@ -1,11 +1,16 @@
-"""What requests about the contact form's messages may carry."""
+"""What requests about the contact form's messages carry, and what they are answered with."""
 
+from marshmallow import fields, validate
+
+from mechtech.web.answers import Answer, Time
 from mechtech.web.fields import Choice, Email, Length, Text, about
 from mechtech.web.paging import Page
 from mechtech.web.schemas import Body
 
+STATUSES = ("unread", "read")
 
-class Contact(Body):
+
+class ContactBody(Body):
     """The site's own form sends `name`: it is taken where `fullName` is absent."""
 
     aliases = {"name": "fullName"}
@@ -17,16 +22,30 @@ class Contact(Body):
     )
 
     def unknown_names(self, data):
-        return [name for name in super().unknown_names(data) if name not in self.aliases or self.aliases[name] in data]
+        return [name for name in super().unknown_names(data) if name != "name" or "fullName" in data]
 
     def read(self, data):
         """A field that came under its other name is named so in errors."""
-        taken = {field: name for name, field in self.aliases.items() if name in data and field not in data}
-        fields, wrong = super().read({**data, **{field: data[name] for field, name in taken.items()}})
-        return fields, wrong and {taken.get(name, name): text for name, text in wrong.items()}
+        if "name" not in data or "fullName" in data:
+            return super().read(data)
+        fields, wrong = super().read({**data, "fullName": data["name"]})
+        return fields, wrong and {"name" if name == "fullName" else name: text for name, text in wrong.items()}
 
 
 class ContactQuery(Page):
     list_name = "contact"
 
-    status = Choice(("unread", "read"), load_default=None)
+    status = Choice(STATUSES, load_default=None)
+
+
+class Message(Answer):
+    id = fields.Integer(metadata=about(example=6))
+    full_name = fields.String(data_key="fullName", metadata=about(example="Rita Vance"))
+    email = fields.String(metadata=about(example="rita@mail.example"))
+    message = fields.String(metadata=about(example="Can I pay by card?"))
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    created_at = Time()
+    updated_at = Time()
+
+
+MESSAGE_ID = fields.Integer(metadata=about(example=6))

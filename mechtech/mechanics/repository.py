@@ -1,8 +1,8 @@
 """Mechanics, their free slots and their services. search.py has the lists."""
 
 from mechtech import clock
-from mechtech.database import Duplicate, Transaction, get_db
-from mechtech.errors import Invalid, NotFound
+from mechtech.database import Database, Duplicate, Transaction, assignments, get_db
+from mechtech.errors import Invalid, found
 
 TAKEN = {"email": "There is a mechanic with this address already."}
 COLUMNS = """
@@ -10,25 +10,20 @@ COLUMNS = """
     created_at, updated_at, (
         SELECT COUNT(*) FROM service_history WHERE service_history.mechanic_id = mechanics.id AND rating IS NOT NULL
     ) AS review_count"""
-COUNT_ACTIVE = """
-    SELECT COUNT(*) AS active
-    FROM bookings
-    WHERE mechanic_id = :mechanic_id AND status IN ('confirmed', 'in-progress')"""
 
 
 def find(mechanic_id: int) -> dict:
     """Raises NotFound."""
-    mechanic = get_db().one(
-        f"""
-        SELECT {COLUMNS}
-        FROM mechanics
-        WHERE id = :mechanic_id
-        """,
-        {"mechanic_id": mechanic_id},
+    return found(
+        get_db().one(
+            f"""
+            SELECT {COLUMNS}
+            FROM mechanics
+            WHERE id = :id
+            """,
+            {"id": mechanic_id},
+        )
     )
-    if mechanic is None:
-        raise NotFound
-    return mechanic
 
 
 def find_recent_services(mechanic_id: int) -> list[dict]:
@@ -46,9 +41,17 @@ def find_recent_services(mechanic_id: int) -> list[dict]:
     )
 
 
-def count_active(mechanic_id: int) -> int:
+def count_active(db: Database | Transaction, mechanic_id: int) -> int:
     """The bookings that take a slot."""
-    return get_db().one(COUNT_ACTIVE, {"mechanic_id": mechanic_id})["active"]
+    counted = db.one(
+        """
+        SELECT COUNT(*) AS active
+        FROM bookings
+        WHERE mechanic_id = :mechanic_id AND status IN ('confirmed', 'in-progress')
+        """,
+        {"mechanic_id": mechanic_id},
+    )
+    return counted["active"]
 
 
 def create(mechanic: dict) -> dict:
@@ -73,37 +76,21 @@ def create(mechanic: dict) -> dict:
 
 
 def update(mechanic_id: int, changes: dict) -> dict:
-    """The mechanic after the changes. Raises NotFound, and Invalid if the address is taken."""
-
-    def change(tx: Transaction) -> dict:
-        before = tx.one(
-            f"""
-            SELECT {COLUMNS}
-            FROM mechanics
-            WHERE id = :mechanic_id
-            """,
-            {"mechanic_id": mechanic_id},
-            lock=True,
-        )
-        if before is None:
-            raise NotFound
-        updated = tx.write(
+    """The mechanic after the changes, whose names are columns. Raises NotFound, and Invalid if the address is taken."""
+    changes = {**changes, "updated_at": clock.text(clock.now())}
+    try:
+        updated = get_db().write(
             f"""
             UPDATE mechanics
-            SET name = :name, email = :email, phone = :phone, latitude = :latitude, longitude = :longitude,
-                experience_years = :experience_years, specializations = :specializations, verified = :verified,
-                updated_at = :now
+            SET {assignments(changes)}
             WHERE id = :id
             RETURNING {COLUMNS}
             """,
-            {**before, **changes, "now": clock.text(clock.now())},
+            {**changes, "id": mechanic_id},
         )
-        return updated[0]
-
-    try:
-        return get_db().transaction(change)
     except Duplicate:
         raise Invalid(fields=TAKEN) from None
+    return found(updated)[0]
 
 
 def serves(mechanic_id: int, user_id: int | None, booking_id: int | None) -> bool:

@@ -2,12 +2,11 @@
 
 from flask import Blueprint, current_app
 
-from mechtech.bookings import rules
+from mechtech.database import get_db
 from mechtech.errors import NotFound
-from mechtech.mechanics import repository, search
-from mechtech.mechanics.answers import Availability, MechanicAdded, Mechanics, MechanicSaved, OneMechanic
-from mechtech.mechanics.schemas import AdminMechanicQuery, Mechanic, MechanicQuery, MechanicUpdate
-from mechtech.web.answers import gives
+from mechtech.mechanics import repository, schemas, search
+from mechtech.mechanics.schemas import AVAILABLE, FOUND, SLOTS, Mechanic, MechanicFound, MechanicName, RecentService
+from mechtech.web.answers import SENTENCE, gives
 from mechtech.web.authentication import Caller, admin, visitor
 from mechtech.web.body import asks, takes
 
@@ -15,69 +14,84 @@ mechanics = Blueprint("mechanics", __name__, url_prefix="/api/mechanics")
 
 
 @mechanics.get("")
-@asks(MechanicQuery, for_admin=AdminMechanicQuery)
+@asks(schemas.MechanicQuery, for_admin=schemas.AdminMechanicQuery)
 @visitor
-@gives(Mechanics)
+@gives(total=FOUND, mechanics=[MechanicFound])
 def list_matching(query: dict, caller: Caller) -> dict:
     """List the mechanics: the best rated first, or the nearest to a place."""
-    capacity = _capacity() if query["available"] == "true" else None
-    verified = {"1": 1, "0": 0, "all": None}[query.get("verified", "1")]
-    match = query["specialization"], capacity, verified, query["limit"]
+    filters = {
+        "verified": {"1": 1, "0": 0, "all": None}[query.get("verified", "1")],
+        "specialization": query["specialization"],
+        "capacity": _capacity() if query["available"] == "true" else None,
+    }
     if query["latitude"] is None:
-        found, total = search.list_best(*match)
+        found, total = search.list_best(filters, query["limit"])
     else:
-        found, total = search.list_near(query["latitude"], query["longitude"], query["radius"], *match)
+        place = query["latitude"], query["longitude"], query["radius"]
+        found, total = search.list_near(*place, filters, query["limit"])
     return {"total": total, "mechanics": found}
 
 
 @mechanics.get("/<row_id:id>")
 @visitor
-@gives(OneMechanic, refusals=(NotFound,))
+@gives(200, NotFound, mechanic=Mechanic, recentServices=[RecentService])
 def show(id: int, caller: Caller) -> dict:
-    """Show a mechanic and their newest services."""
+    """Show a mechanic and their ten newest services."""
     return {"mechanic": _shown(id, caller), "recentServices": repository.find_recent_services(id)}
 
 
 @mechanics.get("/<row_id:id>/availability")
 @visitor
-@gives(Availability, refusals=(NotFound,))
+@gives(
+    200,
+    NotFound,
+    mechanic=MechanicName,
+    available=AVAILABLE,
+    capacity=SLOTS,
+    currentBookings=SLOTS,
+    availableSlots=SLOTS,
+)
 def availability(id: int, caller: Caller) -> dict:
-    """Tell how many slots a mechanic has, and how many are free."""
+    """Tell how many slots a mechanic has, and how many are free.
+
+    Bookings that are confirmed or in progress take one each.
+    """
     mechanic = _shown(id, caller)
-    capacity, current = _capacity(), repository.count_active(id)
-    free = rules.free_slots(current, capacity)
+    capacity, current = _capacity(), repository.count_active(get_db(), id)
     return {
         "mechanic": {"id": id, "name": mechanic["name"]},
-        "available": free > 0,
+        "available": current < capacity,
         "capacity": capacity,
         "currentBookings": current,
-        "availableSlots": free,
+        "availableSlots": max(0, capacity - current),
     }
 
 
 @mechanics.post("")
-@takes(Mechanic)
+@takes(schemas.MechanicBody)
 @admin
-@gives(MechanicAdded, 201)
+@gives(201, message=SENTENCE, mechanic=Mechanic)
 def create(fields: dict, caller: Caller) -> tuple[dict, int]:
     """Add a mechanic."""
     return {"message": "The mechanic is added.", "mechanic": repository.create(fields)}, 201
 
 
 @mechanics.put("/<row_id:id>")
-@takes(MechanicUpdate)
+@takes(schemas.MechanicUpdateBody)
 @admin
-@gives(MechanicSaved, refusals=(NotFound,))
+@gives(200, NotFound, message=SENTENCE, mechanic=Mechanic)
 def update(id: int, fields: dict, caller: Caller) -> dict:
     """Change a mechanic."""
     return {"message": "The mechanic is saved.", "mechanic": repository.update(id, fields)}
 
 
 def _shown(id: int, caller: Caller) -> dict:
-    """The mechanic, if the caller may see them; else NotFound, as for one that does not exist."""
+    """The mechanic, if the caller may see them; else NotFound, as for one that does not exist.
+
+    Unverified ones are for admins, and for those who have a booking with them.
+    """
     mechanic = repository.find(id)
-    served = not mechanic["verified"] and repository.serves(id, caller.user_id, caller.booking_id)
-    if not rules.shows(mechanic, caller.user, served):
+    if not (mechanic["verified"] or caller.is_admin or repository.serves(id, caller.user_id, caller.booking_id)):
         raise NotFound
     return mechanic
 

@@ -1,12 +1,13 @@
-"""What requests about mechanics may carry."""
+"""What requests about mechanics carry, and what they are answered with."""
 
-from marshmallow import ValidationError, post_load, validates_schema
+from marshmallow import fields, post_load, validate
 
+from mechtech.web.answers import Answer, Time
 from mechtech.web.fields import Choice, Decimal, Digits, Email, Flag, Length, Phone, Range, Text, Whole, about
 from mechtech.web.schemas import WITH, Input, Pair, Part, Place
 
 
-class Mechanic(Place):
+class MechanicBody(Place):
     name = Text(required=True, validate=Length(1, 100), metadata=about(example="Max Torque"))
     email = Email(required=True)
     phone = Phone(required=True)
@@ -22,21 +23,14 @@ class Mechanic(Place):
     @post_load
     def fill(self, data, **kwargs):
         """Their columns know no NULL."""
-        for name in ("experience_years", "specializations"):
-            if name in data and data[name] is None:
-                data[name] = self.fields[name].load_default
-        return data
+        cleared = {"experience_years": 0, "specializations": ""}
+        return data | {name: empty for name, empty in cleared.items() if data.get(name, empty) is None}
 
 
-class MechanicUpdate(Mechanic, Part):
+class MechanicUpdateBody(MechanicBody, Part):
     """Any part of a mechanic, one at least. Whether they are verified changes only when it is said."""
 
     min_properties = 1
-
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def check_any(self, data, original, **kwargs):
-        if not self.fields.keys() & original.keys():
-            raise ValidationError({name: ["At least one field is required."] for name in self.fields})
 
 
 class MechanicQuery(Pair, Input):
@@ -47,7 +41,7 @@ class MechanicQuery(Pair, Input):
     radius = Decimal(
         load_default=50.0, validate=Range(min=0, min_inclusive=False), metadata=about("In km, around the place.")
     )
-    specialization = Text(load_default="", metadata=about("A part of the text, in any case."))
+    specialization = Text(load_default=None, post_load=str.casefold, metadata=about("A part of the text, in any case."))
     available = Choice(("true", "false"), load_default="false", metadata=about("`true`: those with a free slot."))
     limit = Digits(load_default=100, validate=Range(1, 200), metadata=about("How many at most."))
 
@@ -56,3 +50,43 @@ class AdminMechanicQuery(MechanicQuery):
     """An admin may ask for the unverified ones, or for all."""
 
     verified = Choice(("1", "0", "all"), load_default="1", metadata=about("For an admin only."))
+
+
+class MechanicName(Answer):
+    id = fields.Integer(metadata=about(example=4))
+    name = fields.String(metadata=about(example="Max Torque"))
+
+
+class Mechanic(MechanicName):
+    email = fields.String(metadata=about(example="max@garage.example"))
+    phone = fields.String(metadata=about(example="+1 555 0199"))
+    latitude = fields.Float(allow_none=True, metadata=about(example=40.7178))
+    longitude = fields.Float(allow_none=True, metadata=about(example=-74.0431))
+    rating = fields.Float(metadata=about("The mean of the reviews, from 1 to 5; 0 if there is none.", 4.5))
+    experience_years = fields.Integer(metadata=about(example=18))
+    specializations = fields.String(metadata=about("Separated by commas.", "Engine Repair, Towing"))
+    verified = fields.Integer(validate=validate.OneOf((1, 0)))
+    created_at = Time()
+    updated_at = Time()
+    review_count = fields.Integer(metadata=about(example=2))
+
+
+class MechanicFound(Mechanic):
+    distance_km = fields.Float(metadata={"optional": True, **about("From the place in the query, if it has one.", 2.9)})
+
+
+class RecentService(Answer):
+    """Nothing that tells who the customer was."""
+
+    id = fields.Integer(metadata=about(example=14))
+    service_date = Time()
+    cost = fields.Float(allow_none=True, metadata=about(example=75.5))
+    rating = fields.Integer(allow_none=True, metadata=about(example=5))
+    review = fields.String(allow_none=True, metadata=about(example="Quick and friendly."))
+    service_type = fields.String(metadata=about(example="Flat Tire"))
+    vehicle_type = fields.String(metadata=about(example="Car"))
+
+
+FOUND = fields.Integer(metadata=about("How many match, also where `limit` leaves some out.", 1))
+AVAILABLE = fields.Boolean(metadata=about("Whether a slot is free.", True))
+SLOTS = fields.Integer(metadata=about(example=5))

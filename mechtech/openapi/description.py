@@ -14,7 +14,9 @@ from werkzeug.routing import Rule
 from mechtech.errors import NotFound, OriginForbidden, RateLimited, ServerError, Unavailable
 from mechtech.openapi import refusals, schemas
 from mechtech.version import VERSION
+from mechtech.web.answers import IGNORED, Answer
 from mechtech.web.paths import endpoints
+from mechtech.web.schemas import Part
 
 ABOUT = """
 Bodies are JSON objects, of at most 64 KiB. Texts are trimmed before their lengths count, passwords never. A field that
@@ -89,10 +91,11 @@ def _operation(spec: APISpec, app: Flask, view: Callable, rule: Rule) -> dict:
 
 def _successes(noted: dict, counted: bool) -> dict[str, dict]:
     retried = ["Idempotent-Replayed"] if noted.get("headers_schema") else []
-    told = {
-        str(status): _response(status, _json(schema), refusals.headers(status, counted, *retried))
-        for status, schema in noted.get("answers", {}).items()
-    }
+    posted = "body_schema" in noted and not issubclass(noted["body_schema"], Part)
+    told = {}
+    for status, fields in noted.get("answers", {}).items():
+        schema = Answer.from_dict({**fields, **({"ignored": IGNORED} if posted else {})}, name="")
+        told[str(status)] = _response(status, _json(schema), refusals.headers(status, counted, *retried))
     if text_type := noted.get("text_type"):
         content = {text_type.partition(";")[0]: {"schema": {"type": "string"}}}
         told["200"] = _response(200, content, refusals.headers(200, counted))

@@ -13,9 +13,8 @@ BOUNDS = ("minimum", "maximum", "minLength", "maxLength", "pattern")
 
 
 def name_of(schema: type[Schema] | Schema) -> str:
-    """The name among the components: BookingBody is what is sent, Booking what is answered."""
-    kind = schema if isinstance(schema, type) else type(schema)
-    return f"{kind.__name__}Body" if issubclass(kind, Body) else kind.__name__
+    """The name among the components; empty for an answer as a whole, which is described where it stands."""
+    return (schema if isinstance(schema, type) else type(schema)).__name__
 
 
 class Plugin(MarshmallowPlugin):

@@ -19,21 +19,6 @@ class Answer(Schema):
         field_obj.required = not field_obj.metadata.get("optional", False)
 
 
-class Told(Answer):
-    """What every change is answered with."""
-
-    message = fields.String(metadata=about("A sentence for a person.", "It is done."))
-
-
-class Posted(Told):
-    """The answer to a POST with a body."""
-
-    ignored = fields.List(
-        fields.String(),
-        metadata={"optional": True, "description": "The fields of the body that the endpoint does not know, if any."},
-    )
-
-
 class Time(fields.String):
     """A time in UTC, to the second."""
 
@@ -43,29 +28,29 @@ class Time(fields.String):
         super().__init__(metadata=metadata, **kwargs)
 
 
-class Cursor(fields.String):
-    """Where the next page of a list begins."""
-
-    def __init__(self):
-        metadata = about("For the query `cursor`; null on the last page.")
-        super().__init__(data_key="nextCursor", allow_none=True, metadata=metadata)
-
-
-class Total(fields.Integer):
-    """How many rows match a query."""
-
-    def __init__(self):
-        super().__init__(metadata=about("How many match; it stops counting at 10,000.", 1))
+SENTENCE = fields.String(metadata=about("For a person.", "It is done."))
+IGNORED = fields.List(
+    fields.String(),
+    metadata={"optional": True, "description": "The fields of the body that the endpoint does not know, if any."},
+)
+TOTAL = fields.Integer(metadata=about("How many match; it stops counting at 10,000.", 1))
+NEXT_CURSOR = fields.String(allow_none=True, metadata=about("For the query `cursor`; null on the last page."))
 
 
-def gives(schema: type[Answer], status: int = 200, refusals: tuple[type[Refusal], ...] = (), others=None):
-    """What stands at a view for the description: the schema and status of its success, and what it may raise itself.
+def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
+    """What stands at a view for the description: its success, and what it may raise itself.
 
-    others: further statuses with their schemas.
+    answer: the fields of the success by name: a field of marshmallow's, the schema of an object, or a list with one.
     """
 
+    def field(told) -> fields.Field:
+        if isinstance(told, list):
+            return fields.List(fields.Nested(told[0]))
+        return fields.Nested(told) if isinstance(told, type) else told
+
     def decorate(view):
-        view.answers = {status: schema, **(others or {})}
+        described = {name: field(told) for name, told in answer.items()}
+        view.answers = {status: described, **getattr(view, "answers", {})}
         return may_raise(view, *refusals)
 
     return decorate

@@ -57,10 +57,15 @@ def _is_empty(value, trimmed: bool) -> bool:
 
 
 class Part(Body):
-    """What changes a row: fields that are absent stay out."""
+    """What changes a row: fields that are absent stay out. Null and empty count as sent for those that they clear."""
 
     def __init__(self, **kwargs):
         super().__init__(**{"partial": True, **kwargs})
+
+    @validates_schema
+    def check_any(self, data, **kwargs):
+        if len(data) < self.min_properties:
+            raise ValidationError({name: ["At least one field is required."] for name in self.sent_names})
 
 
 class Pair:

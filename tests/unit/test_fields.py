@@ -4,7 +4,7 @@ import pytest
 from marshmallow import Schema, ValidationError
 from marshmallow.validate import ContainsNoneOf, Length, OneOf, Range, Regexp
 
-from mechtech.accounts.fields import NewPassword, Password
+from mechtech.accounts.schemas import NewPassword, Password
 from mechtech.web.fields import (
     Choice,
     Decimal,
