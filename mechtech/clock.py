@@ -17,6 +17,11 @@ def text(seconds: int) -> str:
     return time.strftime(ISO_8601, time.gmtime(seconds))
 
 
+def stamps() -> dict[str, str]:
+    """created_at and updated_at of a row that is made now."""
+    return dict.fromkeys(("created_at", "updated_at"), text(now()))
+
+
 def seconds(text: str) -> int:
     return int(moment(text).timestamp())
 

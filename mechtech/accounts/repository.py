@@ -4,7 +4,7 @@ import secrets
 from hashlib import blake2b
 
 from mechtech import clock
-from mechtech.database import Duplicate, assignments, get_db
+from mechtech.database import Duplicate, assignments, get_db, values
 from mechtech.errors import Invalid
 from mechtech.texts import clean_address
 
@@ -54,19 +54,11 @@ def find_highest_cost() -> int:
 
 def create(*, name: str, email: str, phone: str | None, password: str, role: str = "customer") -> dict:
     """The new account's row; password: the hash. Raises Invalid if the address is taken, in whatever case."""
-    account = {"name": name, "email": email, "phone": phone, "role": role, **new_password(password)}
+    row = {"name": name, "email": email, "phone": phone, "role": role, **new_password(password), **clock.stamps()}
     try:
-        made = get_db().write(
-            f"""
-            INSERT INTO users (name, email, phone, password, role, token_key, created_at, updated_at)
-            VALUES (:name, :email, :phone, :password, :role, :token_key, :now, :now)
-            RETURNING {COLUMNS}
-            """,
-            {**account, "now": clock.text(clock.now())},
-        )
+        return get_db().write(f"INSERT INTO users {values(row)} RETURNING {COLUMNS}", row)[0]
     except Duplicate:
         raise Invalid(fields=TAKEN) from None
-    return made[0]
 
 
 def update(user_id: int, changes: dict, instead_of: str | None = None) -> dict | None:

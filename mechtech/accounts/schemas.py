@@ -10,7 +10,7 @@ from mechtech.web.answers import Answer, Time
 from mechtech.web.fields import Email, Length, Named, Phone, Text, about
 from mechtech.web.schemas import Body, Part
 
-PASSWORD = about(example="correct horse")
+PRINTABLE = validate.Regexp(rf"^[^{texts.CONTROLS}]*$", error="This has characters that cannot be printed.")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -31,35 +31,30 @@ class Password(Named, fields.String):
 class NewPassword(Password):
     """8 characters to 72 bytes, which is all that bcrypt looks at, in the form that is hashed."""
 
-    default_error_messages = {
-        "unprintable": "This has characters that cannot be printed.",
-        "too_long": "This must have at most 72 bytes.",
-    }
     described = {
         **Password.described,
-        "pattern": f"^[^{texts.CONTROLS}]*$",
         "maxLength": LIMIT,
         "description": "At most 72 bytes in UTF-8, so fewer characters where they are not ASCII. Never trimmed.",
     }
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.validators.insert(0, Length(min=8))
+        self.validators[:0] = [Length(min=8), PRINTABLE, _check_bytes]
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = texts.normalize_password(super()._deserialize(value, attr, data, **kwargs))
-        if texts.UNPRINTABLE.search(value):
-            raise self.make_error("unprintable")
-        if len(value.encode()) > LIMIT:
-            raise self.make_error("too_long")
-        return value
+        return texts.normalize_password(super()._deserialize(value, attr, data, **kwargs))
+
+
+def _check_bytes(password: str) -> None:
+    if len(password.encode()) > LIMIT:
+        raise ValidationError("This must have at most 72 bytes.")
 
 
 class ConfirmedBody(Body):
     """A new password. confirmPassword is equal to it, if it is sent."""
 
-    password = NewPassword(data_key="password", required=True, metadata=PASSWORD)
-    confirmation = Password(data_key="confirmPassword", load_default=None, metadata=about("Equal to the new password."))
+    password = NewPassword(data_key="password", required=True, example="correct horse")
+    confirmation = Password(data_key="confirmPassword", load_default=None, description="Equal to the new password.")
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_confirmation(self, data, original, **kwargs):
@@ -74,7 +69,7 @@ class ConfirmedBody(Body):
 
 
 class SignupBody(ConfirmedBody):
-    name = Text(required=True, validate=Length(1, 100), metadata=about(example="Rita Vance"))
+    name = Text(required=True, validate=Length(1, 100), example="Rita Vance")
     email = Email(required=True)
     phone = Phone(load_default=None)
 
@@ -82,25 +77,25 @@ class SignupBody(ConfirmedBody):
 class ForgotBody(Body):
     """The address may be any text: it only has to be the account's."""
 
-    email = Text(required=True, metadata=about(example="rita@mail.example"))
+    email = Text(required=True, example="rita@mail.example")
 
 
 class LoginBody(ForgotBody):
-    password = Password(required=True, metadata=PASSWORD)
+    password = Password(required=True, example="correct horse")
 
 
 class ResetBody(ConfirmedBody):
-    token = Text(required=True, metadata=about("From the mailed link. It works once, within an hour.", "eyJhbGci…"))
-    password = NewPassword(data_key="newPassword", required=True, metadata=PASSWORD)
+    token = Text(required=True, description="From the mailed link. It works once, within an hour.", example="eyJhbGci…")
+    password = NewPassword(data_key="newPassword", required=True, example="correct horse")
 
 
 class ProfileBody(ConfirmedBody, Part):
     """Any part of it; a phone that is null or empty is cleared, a name that is null or empty stays."""
 
-    name = Text(validate=Length(1, 100), metadata=about(example="Rita Vance"))
+    name = Text(validate=Length(1, 100), example="Rita Vance")
     phone = Phone(load_default=None)
     current_password = Password(
-        data_key="currentPassword", load_default=None, metadata=about("Required with `newPassword`.")
+        data_key="currentPassword", load_default=None, description="Required with `newPassword`."
     )
     password = NewPassword(data_key="newPassword", load_default=None)
 

@@ -4,7 +4,7 @@ from flask import current_app
 
 from mechtech import clock
 from mechtech.bookings import rules
-from mechtech.database import Database, Transaction, get_db
+from mechtech.database import Database, Transaction, get_db, values
 from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
 from mechtech.mail import outbox
@@ -41,39 +41,22 @@ def create(booking: dict, retry: Retry, caller: Caller) -> tuple[dict, bool]:
 
     What an admin books for a caller is a guest's.
     """
-    now, settings = clock.text(clock.now()), current_app.config["settings"]
-    row = {**booking, "user_id": None if caller.is_admin else caller.user_id, "created_at": now}
+    settings = current_app.config["settings"]
+    row = {**booking, "user_id": None if caller.is_admin else caller.user_id, **clock.stamps()}
 
     def insert(tx: Transaction) -> int:
-        made = tx.write(
-            """
-            INSERT INTO bookings (
-                user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
-                location, latitude, longitude, created_at, updated_at
-            )
-            VALUES (
-                :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
-                :description, :location, :latitude, :longitude, :created_at, :created_at
-            )
-            RETURNING id
-            """,
-            row,
-        )
-        booking_id = made[0]["id"]
+        booking_id = tx.write(f"INSERT INTO bookings {values(row)} RETURNING id", row)[0]["id"]
         if caller.is_admin:
-            add_step(tx, booking_id, "pending", now, "admin")
+            add_step(tx, booking_id, "pending", row["created_at"], "admin")
         told = {**row, "id": booking_id, "reference": rules.reference(booking_id)}
         outbox.add(tx, settings, "owner_booking", told)
         outbox.add(tx, settings, "booked", told)
         return booking_id
 
-    def insert_once(tx: Transaction) -> tuple[dict, bool]:
-        booking_id, earlier = idempotency.once(tx, "booking", retry, lambda: insert(tx))
-        if earlier:
-            return tx.one("SELECT id, user_id, created_at FROM bookings WHERE id = :id", {"id": booking_id}), True
-        return {**row, "id": booking_id}, False
-
-    return get_db().transaction(insert_once)
+    booking_id, earlier = idempotency.create_once("booking", retry, insert)
+    if earlier:
+        row = get_db().one("SELECT user_id, created_at FROM bookings WHERE id = :id", {"id": booking_id})
+    return {**row, "id": booking_id}, earlier
 
 
 def list_page(

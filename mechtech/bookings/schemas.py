@@ -54,25 +54,23 @@ class ReachableBody(Place):
 
     phone = Phone(load_default=None)
     description = Text(
-        multiline=True,
-        load_default=None,
-        validate=Length(max=2000),
-        metadata=about("What has happened. Lines may break."),
+        multiline=True, load_default=None, validate=Length(max=2000), description="What has happened. Lines may break."
     )
     location = Text(
         load_default=None,
         validate=Length(max=500),
-        metadata=about("Where the vehicle is, for a person.", "Canal St, New York"),
+        description="Where the vehicle is, for a person.",
+        example="Canal St, New York",
     )
 
 
 class BookingBody(ReachableBody):
-    name = Text(required=True, validate=Length(1, 100), metadata=about(example="Rita Vance"))
+    name = Text(required=True, validate=Length(1, 100), example="Rita Vance")
     email = Email(required=True)
-    vehicle_type = Text(data_key="vehicleType", required=True, validate=Length(1, 50), metadata=about(example="Car"))
-    vehicle_brand = Text(data_key="brand", required=True, validate=Length(1, 50), metadata=about(example="Fiat"))
-    vehicle_model = Text(data_key="model", required=True, validate=Length(1, 50), metadata=about(example="500"))
-    service_type = Text(required=True, validate=Length(1, 100), metadata=about(example="Flat Tire"))
+    vehicle_type = Text(data_key="vehicleType", required=True, validate=Length(1, 50), example="Car")
+    vehicle_brand = Text(data_key="brand", required=True, validate=Length(1, 50), example="Fiat")
+    vehicle_model = Text(data_key="model", required=True, validate=Length(1, 50), example="500")
+    service_type = Text(required=True, validate=Length(1, 100), example="Flat Tire")
 
 
 class BookingUpdateBody(Part, ReachableBody):
@@ -80,28 +78,27 @@ class BookingUpdateBody(Part, ReachableBody):
 
     min_properties = 1
 
-    status = Choice(STATUSES, metadata=about(example="confirmed"))
+    status = Choice(STATUSES, example="confirmed")
     mechanic_id = Whole(
         data_key="mechanicId",
         load_default=None,
         validate=Range(1, 2**63 - 1),
-        metadata=about("A verified mechanic; null takes the mechanic off.", 4),
+        description="A verified mechanic; null takes the mechanic off.",
+        example=4,
     )
-    cost = Number(load_default=None, validate=Range(0, 10_000_000), metadata=about(COMPLETED))
-    service_date = Moment(data_key="serviceDate", metadata=about(f"{MOMENT} {COMPLETED}"))
+    cost = Number(load_default=None, validate=Range(0, 10_000_000), description=COMPLETED)
+    service_date = Moment(data_key="serviceDate", description=f"{MOMENT} {COMPLETED}")
 
 
 class ReviewBody(Body):
-    rating = Whole(required=True, validate=Range(1, 5), metadata=about(example=5))
-    review = Text(
-        multiline=True, load_default=None, validate=Length(max=2000), metadata=about(example="Quick and friendly.")
-    )
+    rating = Whole(required=True, validate=Range(1, 5), example=5)
+    review = Text(multiline=True, load_default=None, validate=Length(max=2000), example="Quick and friendly.")
 
 
 class LinkBody(Body):
     """The address may be any text: it only has to be the booking's."""
 
-    email = Text(required=True, metadata=about(example="rita@mail.example"))
+    email = Text(required=True, example="rita@mail.example")
 
 
 class BookingQuery(Page):
@@ -110,9 +107,9 @@ class BookingQuery(Page):
     list_name = "bookings"
 
     status = Choice(STATUSES, load_default=None)
-    begin = Moment(data_key="from", load_default=None, metadata=about(f"Made then or later. {MOMENT}"))
-    end = EndMoment(data_key="to", load_default=None, metadata=about(f"Made before, or on this day. {MOMENT}"))
-    order = Choice(("newest", "oldest"), load_default="newest", metadata=about("Which come first."))
+    begin = Moment(data_key="from", load_default=None, description=f"Made then or later. {MOMENT}")
+    end = EndMoment(data_key="to", load_default=None, description=f"Made before, or on this day. {MOMENT}")
+    order = Choice(("newest", "oldest"), load_default="newest", description="Which come first.")
 
 
 class AdminBookingQuery(BookingQuery):
@@ -122,14 +119,14 @@ class AdminBookingQuery(BookingQuery):
         data_key="mechanicId",
         load_default=None,
         validate=Range(1, 999_999_999),
-        metadata=about("Whom they are given to. For an admin only."),
+        description="Whom they are given to. For an admin only.",
     )
     search = Text(
         data_key="q",
         load_default=None,
         validate=Length(1, 100),
         post_load=[ascii_address, str.casefold],
-        metadata=about("A part of the reference, name, e-mail address or phone. For an admin only."),
+        description="A part of the reference, name, e-mail address or phone. For an admin only.",
     )
 
 

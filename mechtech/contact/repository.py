@@ -5,7 +5,6 @@ from flask import current_app
 from mechtech import clock
 from mechtech.database import Transaction, get_db
 from mechtech.database.page import Position, page
-from mechtech.errors import found
 from mechtech.mail import outbox
 from mechtech.web import idempotency
 from mechtech.web.idempotency import Retry
@@ -16,24 +15,22 @@ CONDITIONS = {"status": "status = :status"}
 
 def create(message: dict, retry: Retry) -> tuple[int, bool]:
     """The id of the message that this request made, and whether an earlier try made it."""
-    now, settings = clock.text(clock.now()), current_app.config["settings"]
+    settings = current_app.config["settings"]
+    row = {**message, **clock.stamps()}
 
-    def create_once(tx: Transaction) -> tuple[int, bool]:
-        def insert() -> int:
-            made = tx.write(
-                """
-                INSERT INTO contact_messages ("fullName", email, message, created_at, updated_at)
-                VALUES (:full_name, :email, :message, :now, :now)
-                RETURNING id
-                """,
-                {**message, "now": now},
-            )
-            outbox.add(tx, settings, "owner_message", {**message, "id": made[0]["id"], "created_at": now})
-            return made[0]["id"]
+    def insert(tx: Transaction) -> int:
+        made = tx.write(
+            """
+            INSERT INTO contact_messages ("fullName", email, message, created_at, updated_at)
+            VALUES (:full_name, :email, :message, :created_at, :updated_at)
+            RETURNING id
+            """,
+            row,
+        )
+        outbox.add(tx, settings, "owner_message", {**row, "id": made[0]["id"]})
+        return made[0]["id"]
 
-        return idempotency.once(tx, "contact", retry, insert)
-
-    return get_db().transaction(create_once)
+    return idempotency.create_once("contact", retry, insert)
 
 
 def list_page(filters: dict, after: Position | None, limit: int) -> tuple[list[dict], int, Position | None]:
@@ -41,35 +38,30 @@ def list_page(filters: dict, after: Position | None, limit: int) -> tuple[list[d
     return page(f"SELECT {COLUMNS} FROM contact_messages", "contact_messages", CONDITIONS, filters, after, limit)
 
 
-def find(message_id: int) -> dict:
-    """Raises NotFound."""
-    return found(
-        get_db().one(
-            f"""
-            SELECT {COLUMNS}
-            FROM contact_messages
-            WHERE id = :id
-            """,
-            {"id": message_id},
-        )
+def find(message_id: int) -> dict | None:
+    return get_db().one(
+        f"""
+        SELECT {COLUMNS}
+        FROM contact_messages
+        WHERE id = :id
+        """,
+        {"id": message_id},
     )
 
 
-def mark_read(message_id: int) -> None:
-    """Raises NotFound."""
-    found(
-        get_db().write(
-            """
-            UPDATE contact_messages
-            SET status = 'read', updated_at = :now
-            WHERE id = :id
-            RETURNING id
-            """,
-            {"id": message_id, "now": clock.text(clock.now())},
-        )
+def mark_read(message_id: int) -> list[dict]:
+    """Its id, or nothing where there is no such message."""
+    return get_db().write(
+        """
+        UPDATE contact_messages
+        SET status = 'read', updated_at = :now
+        WHERE id = :id
+        RETURNING id
+        """,
+        {"id": message_id, "now": clock.text(clock.now())},
     )
 
 
-def delete(message_id: int) -> None:
-    """Raises NotFound."""
-    found(get_db().write("DELETE FROM contact_messages WHERE id = :id RETURNING id", {"id": message_id}))
+def delete(message_id: int) -> list[dict]:
+    """Its id, or nothing where there is no such message."""
+    return get_db().write("DELETE FROM contact_messages WHERE id = :id RETURNING id", {"id": message_id})

@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from mechtech.contact import repository
 from mechtech.contact.schemas import MESSAGE_ID, ContactBody, ContactQuery, Message
-from mechtech.errors import Conflict, NotFound
+from mechtech.errors import Conflict, NotFound, found
 from mechtech.web import idempotency
 from mechtech.web.answers import NEXT_CURSOR, SENTENCE, TOTAL, gives
 from mechtech.web.authentication import Caller, admin, anyone
@@ -41,7 +41,7 @@ def list_page(query: PageQuery, caller: Caller) -> dict:
 @gives(200, NotFound, message=Message)
 def show(id: int, caller: Caller) -> dict:
     """Show a message."""
-    return {"message": repository.find(id)}
+    return {"message": found(repository.find(id))}
 
 
 @contact.put("/<row_id:id>/read")
@@ -49,7 +49,7 @@ def show(id: int, caller: Caller) -> dict:
 @gives(200, NotFound, message=SENTENCE, messageId=MESSAGE_ID)
 def mark_read(id: int, caller: Caller) -> dict:
     """Mark a message as read."""
-    repository.mark_read(id)
+    found(repository.mark_read(id))
     return {"message": "The message is marked as read.", "messageId": id}
 
 
@@ -58,5 +58,5 @@ def mark_read(id: int, caller: Caller) -> dict:
 @gives(200, NotFound, message=SENTENCE, messageId=MESSAGE_ID)
 def delete(id: int, caller: Caller) -> dict:
     """Delete a message."""
-    repository.delete(id)
+    found(repository.delete(id))
     return {"message": "The message is deleted.", "messageId": id}

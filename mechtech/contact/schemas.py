@@ -15,11 +15,9 @@ class ContactBody(Body):
 
     aliases = {"name": "fullName"}
 
-    full_name = Text(data_key="fullName", required=True, validate=Length(1, 100), metadata=about(example="Rita Vance"))
+    full_name = Text(data_key="fullName", required=True, validate=Length(1, 100), example="Rita Vance")
     email = Email(required=True)
-    message = Text(
-        multiline=True, required=True, validate=Length(10, 5000), metadata=about(example="Can I pay by card?")
-    )
+    message = Text(multiline=True, required=True, validate=Length(10, 5000), example="Can I pay by card?")
 
     def unknown_names(self, data):
         return [name for name in super().unknown_names(data) if name != "name" or "fullName" in data]

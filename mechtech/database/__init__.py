@@ -108,6 +108,11 @@ def assignments(changes: Iterable[str]) -> str:
     return ", ".join(f"{column} = :{column}" for column in changes)
 
 
+def values(row: Iterable[str]) -> str:
+    """What an INSERT writes: these columns, each from the parameter of its name. They are a schema's, as above."""
+    return f"({', '.join(row)}) VALUES ({', '.join(f':{column}' for column in row)})"
+
+
 def get_db() -> Database:
     """The database of the app at work."""
     return current_app.extensions["mechtech.db"]

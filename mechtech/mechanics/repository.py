@@ -1,7 +1,7 @@
 """Mechanics, their free slots and their services. search.py has the lists."""
 
 from mechtech import clock
-from mechtech.database import Database, Duplicate, Transaction, assignments, get_db
+from mechtech.database import Database, Duplicate, Transaction, assignments, get_db, values
 from mechtech.errors import Invalid, found
 
 TAKEN = {"email": "There is a mechanic with this address already."}
@@ -12,17 +12,14 @@ COLUMNS = """
     ) AS review_count"""
 
 
-def find(mechanic_id: int) -> dict:
-    """Raises NotFound."""
-    return found(
-        get_db().one(
-            f"""
-            SELECT {COLUMNS}
-            FROM mechanics
-            WHERE id = :id
-            """,
-            {"id": mechanic_id},
-        )
+def find(mechanic_id: int) -> dict | None:
+    return get_db().one(
+        f"""
+        SELECT {COLUMNS}
+        FROM mechanics
+        WHERE id = :id
+        """,
+        {"id": mechanic_id},
     )
 
 
@@ -56,46 +53,34 @@ def count_active(db: Database | Transaction, mechanic_id: int) -> int:
 
 def create(mechanic: dict) -> dict:
     """The new mechanic. Raises Invalid if the address is taken, in whatever case."""
-    try:
-        made = get_db().write(
-            f"""
-            INSERT INTO mechanics (
-                name, email, phone, latitude, longitude, experience_years, specializations, verified, created_at,
-                updated_at
-            )
-            VALUES (
-                :name, :email, :phone, :latitude, :longitude, :experience_years, :specializations, :verified, :now, :now
-            )
-            RETURNING {COLUMNS}
-            """,
-            {**mechanic, "now": clock.text(clock.now())},
-        )
-    except Duplicate:
-        raise Invalid(fields=TAKEN) from None
-    return made[0]
+    row = {**mechanic, **clock.stamps()}
+    return _write(f"INSERT INTO mechanics {values(row)} RETURNING {COLUMNS}", row)
 
 
 def update(mechanic_id: int, changes: dict) -> dict:
     """The mechanic after the changes, whose names are columns. Raises NotFound, and Invalid if the address is taken."""
     changes = {**changes, "updated_at": clock.text(clock.now())}
+    return _write(
+        f"""
+        UPDATE mechanics
+        SET {assignments(changes)}
+        WHERE id = :id
+        RETURNING {COLUMNS}
+        """,
+        {**changes, "id": mechanic_id},
+    )
+
+
+def _write(sql: str, params: dict) -> dict:
     try:
-        updated = get_db().write(
-            f"""
-            UPDATE mechanics
-            SET {assignments(changes)}
-            WHERE id = :id
-            RETURNING {COLUMNS}
-            """,
-            {**changes, "id": mechanic_id},
-        )
+        return found(get_db().write(sql, params))[0]
     except Duplicate:
         raise Invalid(fields=TAKEN) from None
-    return found(updated)[0]
 
 
 def serves(mechanic_id: int, user_id: int | None, booking_id: int | None) -> bool:
     """Whether the mechanic has that booking, or any of that user's."""
-    found = get_db().one(
+    booking = get_db().one(
         """
         SELECT 1
         FROM bookings
@@ -104,4 +89,4 @@ def serves(mechanic_id: int, user_id: int | None, booking_id: int | None) -> boo
         """,
         {"mechanic_id": mechanic_id, "user_id": user_id, "booking_id": booking_id},
     )
-    return found is not None
+    return booking is not None

@@ -3,7 +3,7 @@
 from flask import Blueprint, current_app
 
 from mechtech.database import get_db
-from mechtech.errors import NotFound
+from mechtech.errors import NotFound, found
 from mechtech.mechanics import repository, schemas, search
 from mechtech.mechanics.schemas import AVAILABLE, FOUND, SLOTS, Mechanic, MechanicFound, MechanicName, RecentService
 from mechtech.web.answers import SENTENCE, gives
@@ -25,11 +25,11 @@ def list_matching(query: dict, caller: Caller) -> dict:
         "capacity": _capacity() if query["available"] == "true" else None,
     }
     if query["latitude"] is None:
-        found, total = search.list_best(filters, query["limit"])
+        matching, total = search.list_best(filters, query["limit"])
     else:
         place = query["latitude"], query["longitude"], query["radius"]
-        found, total = search.list_near(*place, filters, query["limit"])
-    return {"total": total, "mechanics": found}
+        matching, total = search.list_near(*place, filters, query["limit"])
+    return {"total": total, "mechanics": matching}
 
 
 @mechanics.get("/<row_id:id>")
@@ -90,7 +90,7 @@ def _shown(id: int, caller: Caller) -> dict:
 
     Unverified ones are for admins, and for those who have a booking with them.
     """
-    mechanic = repository.find(id)
+    mechanic = found(repository.find(id))
     if not (mechanic["verified"] or caller.is_admin or repository.serves(id, caller.user_id, caller.booking_id)):
         raise NotFound
     return mechanic

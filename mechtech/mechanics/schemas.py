@@ -4,21 +4,22 @@ from marshmallow import fields, post_load, validate
 
 from mechtech.web.answers import Answer, Time
 from mechtech.web.fields import Choice, Decimal, Digits, Email, Flag, Length, Phone, Range, Text, Whole, about
-from mechtech.web.schemas import WITH, Input, Pair, Part, Place
+from mechtech.web.schemas import PAIR, Input, Pair, Part, Place
 
 
 class MechanicBody(Place):
-    name = Text(required=True, validate=Length(1, 100), metadata=about(example="Max Torque"))
+    name = Text(required=True, validate=Length(1, 100), example="Max Torque")
     email = Email(required=True)
     phone = Phone(required=True)
-    experience_years = Whole(load_default=0, allow_none=True, validate=Range(0, 80), metadata=about(example=18))
+    experience_years = Whole(load_default=0, allow_none=True, validate=Range(0, 80), example=18)
     specializations = Text(
         load_default="",
         allow_none=True,
         validate=Length(max=500),
-        metadata=about("Separated by commas.", "Engine Repair, Towing"),
+        description="Separated by commas.",
+        example="Engine Repair, Towing",
     )
-    verified = Flag(load_default=0, metadata=about("Only verified mechanics are shown and given bookings."))
+    verified = Flag(load_default=0, description="Only verified mechanics are shown and given bookings.")
 
     @post_load
     def fill(self, data, **kwargs):
@@ -36,20 +37,20 @@ class MechanicUpdateBody(MechanicBody, Part):
 class MechanicQuery(Pair, Input):
     """The radius is in km."""
 
-    latitude = Decimal(load_default=None, validate=Range(-90, 90), metadata=about(WITH.format("longitude")))
-    longitude = Decimal(load_default=None, validate=Range(-180, 180), metadata=about(WITH.format("latitude")))
+    latitude = Decimal(load_default=None, validate=Range(-90, 90), description=PAIR)
+    longitude = Decimal(load_default=None, validate=Range(-180, 180), description=PAIR)
     radius = Decimal(
-        load_default=50.0, validate=Range(min=0, min_inclusive=False), metadata=about("In km, around the place.")
+        load_default=50.0, validate=Range(min=0, min_inclusive=False), description="In km, around the place."
     )
-    specialization = Text(load_default=None, post_load=str.casefold, metadata=about("A part of the text, in any case."))
-    available = Choice(("true", "false"), load_default="false", metadata=about("`true`: those with a free slot."))
-    limit = Digits(load_default=100, validate=Range(1, 200), metadata=about("How many at most."))
+    specialization = Text(load_default=None, post_load=str.casefold, description="A part of the text, in any case.")
+    available = Choice(("true", "false"), load_default="false", description="`true`: those with a free slot.")
+    limit = Digits(load_default=100, validate=Range(1, 200), description="How many at most.")
 
 
 class AdminMechanicQuery(MechanicQuery):
     """An admin may ask for the unverified ones, or for all."""
 
-    verified = Choice(("1", "0", "all"), load_default="1", metadata=about("For an admin only."))
+    verified = Choice(("1", "0", "all"), load_default="1", description="For an admin only.")
 
 
 class MechanicName(Answer):

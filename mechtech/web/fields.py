@@ -45,8 +45,8 @@ class Named:
     default_error_messages = {"required": "This field is required.", "null": "This field is required."}
     described: dict = {}
 
-    def __init__(self, *, metadata=None, **kwargs):
-        super().__init__(metadata={**self.described, **(metadata or {})}, **kwargs)
+    def __init__(self, *, description=None, example=None, metadata=None, **kwargs):
+        super().__init__(metadata={**self.described, **about(description, example), **(metadata or {})}, **kwargs)
 
 
 class Text(Named, fields.String):

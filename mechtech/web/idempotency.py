@@ -9,7 +9,7 @@ from marshmallow.fields import String
 from marshmallow.validate import Regexp
 
 from mechtech import clock
-from mechtech.database import Transaction
+from mechtech.database import Transaction, get_db
 from mechtech.errors import Conflict
 from mechtech.web import body
 from mechtech.web.fields import about
@@ -47,17 +47,22 @@ def replay_headers(replayed: bool) -> dict[str, str]:
     return {"Idempotent-Replayed": "true"} if replayed else {}
 
 
-def once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[], int]) -> tuple[int, bool]:
-    """The id of the row that this request made, and whether an earlier try made it. For use in the transaction.
+def create_once(resource: str, retry: Retry, insert: Callable[[Transaction], int]) -> tuple[int, bool]:
+    """The id of the row that this request made, and whether an earlier try made it.
 
-    insert: makes the row and returns its id. Raises Conflict if the key was used for another body.
+    insert: makes the row in the transaction that it gets, and returns its id. Raises Conflict if the key was used for
+    another body.
     """
+    return get_db().transaction(lambda tx: _once(tx, resource, retry, insert))
+
+
+def _once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[Transaction], int]) -> tuple[int, bool]:
     if retry.key is None:
-        return insert(), False
+        return insert(tx), False
     key = {"resource": resource, "user_id": retry.user_id or 0, "key": retry.key}
     if not _claim(tx, key, retry.body_hash):
         return _recall(tx, key, retry.body_hash), True
-    row_id = insert()
+    row_id = insert(tx)
     tx.write(
         """
         UPDATE idempotency_keys

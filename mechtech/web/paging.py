@@ -8,7 +8,7 @@ from marshmallow import ValidationError, post_load
 
 from mechtech.database.page import Position
 from mechtech.web import tokens
-from mechtech.web.fields import Digits, Range, Text, about
+from mechtech.web.fields import Digits, Range, Text
 from mechtech.web.schemas import Input
 
 NOT_OURS = "This is not a cursor of this list and query."
@@ -45,10 +45,8 @@ class Page(Input):
 
     list_name: str
 
-    limit = Digits(load_default=50, validate=Range(1, 200), metadata=about("How many on a page."))
-    cursor = Cursor(
-        load_default=None, metadata=about("The `nextCursor` of the page before, good for the same query only.")
-    )
+    limit = Digits(load_default=50, validate=Range(1, 200), description="How many on a page.")
+    cursor = Cursor(load_default=None, description="The `nextCursor` of the page before, good for the same query only.")
 
     @post_load
     def make_query(self, data: dict, **kwargs) -> PageQuery:

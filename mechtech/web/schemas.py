@@ -2,9 +2,9 @@
 
 from marshmallow import EXCLUDE, Schema, ValidationError, pre_load, validates_schema
 
-from mechtech.web.fields import Number, Range, Text, about
+from mechtech.web.fields import Number, Range, Text
 
-WITH = "In degrees; with `{}`, or neither."
+PAIR = "In degrees; latitude and longitude go together."
 
 
 class Input(Schema):
@@ -81,5 +81,5 @@ class Pair:
 
 
 class Place(Pair, Body):
-    latitude = Number(load_default=None, validate=Range(-90, 90), metadata=about(WITH.format("longitude"), 40.7187))
-    longitude = Number(load_default=None, validate=Range(-180, 180), metadata=about(WITH.format("latitude"), -74.0007))
+    latitude = Number(load_default=None, validate=Range(-90, 90), description=PAIR, example=40.7187)
+    longitude = Number(load_default=None, validate=Range(-180, 180), description=PAIR, example=-74.0007)
