@@ -2,16 +2,10 @@
 
 import pytest
 
-from mechtech import create_app, prepare_database
-from mechtech.settings import from_environment
-from mechtech.web.paths import App
-from tests.described import DescribedClient
+from tests.apps import SECRET, Apps, environ_of, started  # noqa: F401  tests import them from here
 from tests.gunicorn_server import Server
-from tests.postgresql_server import database_of, drop_all, drop_database_of
+from tests.postgresql_server import drop_all, drop_database_of
 
-App.test_client_class = DescribedClient  # every answer that a test gets is held to the description
-
-SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
 BOOKING = {
     "name": "John Doe",
     "email": "john.doe@example.com",
@@ -29,17 +23,26 @@ CONTACT = {"fullName": "Jane Roe", "email": "jane.roe@example.com", "message": "
 MECHANIC = {"name": "Max Torque", "email": "max@garage.example", "phone": "+1 555 0199", "verified": True}
 
 
+@pytest.fixture(scope="module")
+def apps(tmp_path_factory):
+    """The apps that the tests of a module share."""
+    shared = Apps(tmp_path_factory.mktemp("apps"))
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def environ(tmp_path):
+def environ(apps):
     """The settings of a test, as an environment; a test may change them before it asks for `app` or `server`."""
-    path = str(tmp_path / "test.db")
-    yield {
-        "DB_PATH": path,
-        "JWT_SECRET": SECRET,
-        "BCRYPT_ROUNDS": "4",
-        "RATE_LIMIT": "1000000 per hour",
-        **database_of(path),
-    }
+    yield apps.environ()
+    apps.empty()
+
+
+@pytest.fixture
+def own_environ(tmp_path):
+    """Those of a test whose database nobody else has, and which is not made yet."""
+    path = tmp_path / "test.db"
+    yield environ_of(path)
     drop_database_of(path)
 
 
@@ -48,15 +51,8 @@ def pytest_sessionfinish():
 
 
 @pytest.fixture
-def app(environ):
-    return started(environ)
-
-
-def started(environ):
-    """An app as a server has it when it starts: with its database up to date."""
-    app = create_app(from_environment(environ))
-    prepare_database(app)
-    return app
+def app(apps, environ):
+    return apps.started(environ)
 
 
 @pytest.fixture
@@ -110,9 +106,7 @@ class Api:
 
 def lasting_client(folder) -> Api:
     """For a module's tests that change nothing: making an app for each would take longer than all of them."""
-    path = str(folder / "lasting.db")
-    environ = {"DB_PATH": path, "JWT_SECRET": SECRET, "BCRYPT_ROUNDS": "4", **database_of(path)}
-    return Api(started({**environ, "RATE_LIMIT": "1000000 per hour"}).test_client())
+    return Api(started(environ_of(folder / "lasting.db")).test_client())
 
 
 def signup(client, email="user@example.com", password="password123", name="Some User"):

@@ -9,9 +9,10 @@ from pathlib import Path
 from threading import Barrier, Event, Thread
 
 from tests.answers import sql
-from tests.conftest import BOOKING, SECRET
+from tests.apps import environ_of
+from tests.conftest import BOOKING
 from tests.gunicorn_server import Server
-from tests.postgresql_server import SERVER, database_of
+from tests.postgresql_server import SERVER
 
 CODES = {
     400: {"invalid_json", "validation"},
@@ -36,15 +37,7 @@ INSIDE = re.compile(
 
 def settings(folder: Path, **environ) -> dict:
     """The settings of a server whose files are in folder, with two workers unless told otherwise."""
-    return {
-        "DB_PATH": str(folder / "test.db"),
-        "JWT_SECRET": SECRET,
-        "BCRYPT_ROUNDS": "4",
-        "RATE_LIMIT": "1000000 per hour",
-        "WEB_CONCURRENCY": "2",
-        **database_of(folder / "test.db"),
-        **environ,
-    }
+    return {**environ_of(folder / "test.db"), "WEB_CONCURRENCY": "2", **environ}
 
 
 @contextmanager

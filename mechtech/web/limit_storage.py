@@ -43,7 +43,7 @@ class FileStorage(Storage):
         return self.get("") >= 0
 
     def reset(self) -> None:
-        os.truncate(self._path, 0)
+        os.truncate(self._path, HEADER)  # other processes go on with the same salt
 
     def clear(self, key: str) -> None:
         self._count(key, -HIGHEST)

@@ -17,6 +17,11 @@ pytestmark = pytest.mark.sqlite  # PostgreSQL has programs of its own for it
 
 
 @pytest.fixture
+def environ(own_environ):
+    return own_environ
+
+
+@pytest.fixture
 def path(environ):
     """Of a database with the sample data, which no process has open."""
     succeeded(flask(environ, "seed"))

@@ -24,6 +24,11 @@ SECONDS = 30  # until a command that hangs has failed
 TABLES = {"users", "bookings", "contact_messages", "mechanics", "service_history"}
 
 
+@pytest.fixture
+def environ(own_environ):
+    return own_environ
+
+
 def login(client, email, password):
     return client.post("/api/auth/login", {"email": email, "password": password})
 

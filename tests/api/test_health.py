@@ -6,6 +6,11 @@ from mechtech.version import VERSION
 from tests.endpoints import ENDPOINTS
 
 
+@pytest.fixture
+def environ(own_environ):
+    return own_environ
+
+
 def test_health_tells_that_the_database_answers(client):
     for path in ("/health", "/health/"):
         answer = client.get(path)

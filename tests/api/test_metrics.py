@@ -21,8 +21,8 @@ LOGIN = {"email": "customer@example.com", "password": "a wrong one"}
 
 
 @pytest.fixture
-def environ(environ):
-    return {**environ, "METRICS_TOKEN": TOKEN}
+def environ(own_environ):
+    return {**own_environ, "METRICS_TOKEN": TOKEN}
 
 
 def scrape(client) -> Numbers:

@@ -23,6 +23,11 @@ SCRIPTS = migrate.scripts("sqlite")
 SCHEMA = (ROOT / "schema.sql").read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def environ(own_environ):
+    return own_environ
+
+
 def old_database(path) -> None:
     """A database of the version before there were migrations, with an account and what it issued."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

@@ -16,6 +16,11 @@ PREFLIGHT = {"Origin": "null", "Access-Control-Request-Method": "POST"}
 
 
 @pytest.fixture
+def environ(own_environ):
+    return own_environ
+
+
+@pytest.fixture
 def logged(capfd):
     """logged() → what was logged since the last time, a dict a line; fails if a line is not of the form."""
 

@@ -200,6 +200,11 @@ def test_the_settings_are_shown_without_secrets(name, url, told):
 # The start
 
 
+@pytest.fixture
+def environ(own_environ):
+    return own_environ
+
+
 @pytest.mark.parametrize("name", ["MECHTECH_ENV", "PORT", "DB_PATH", "JWT_SECRET", "CORS_ORIGINS", "MAIL_URL"])
 def test_a_wrong_setting_stops_gunicorn_with_one_line_that_names_it(environ, tmp_path, name):
     assert name in line_of_a_refused_start({**environ, name: WRONG[name][0]}, tmp_path)
