@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.apps import SECRET, Apps, environ_of, started  # noqa: F401  tests import them from here
+from tests.apps import SECRET, Apps, environ_of, fast_folder, started  # noqa: F401  tests import them from here
 from tests.gunicorn_server import Server
 from tests.postgresql_server import drop_all, drop_database_of
 
@@ -24,11 +24,12 @@ MECHANIC = {"name": "Max Torque", "email": "max@garage.example", "phone": "+1 55
 
 
 @pytest.fixture(scope="module")
-def apps(tmp_path_factory):
+def apps():
     """The apps that the tests of a module share."""
-    shared = Apps(tmp_path_factory.mktemp("apps"))
-    yield shared
-    shared.close()
+    with fast_folder() as folder:
+        shared = Apps(folder)
+        yield shared
+        shared.close()
 
 
 @pytest.fixture
@@ -61,8 +62,9 @@ def client(app):
 
 
 @pytest.fixture(scope="module")
-def lasting(tmp_path_factory):
-    return lasting_client(tmp_path_factory.mktemp("lasting"))
+def lasting():
+    with fast_folder() as folder:
+        yield lasting_client(folder)
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,17 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parent.parent
+from tests.forks import ROOT, Forked, surroundings  # noqa: F401  tests import ROOT from here
+
 # A thousand for each process of the tests, below those that the system gives to whoever asks for any.
 FIRST_PORT = 20_000 + 1000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _ports = itertools.cycle(random.sample(range(FIRST_PORT, FIRST_PORT + 1000), 1000))
+
+
+def _gunicorn() -> None:
+    from gunicorn.app.wsgiapp import run
+
+    run()
 
 
 class Answer(NamedTuple):
@@ -31,7 +38,10 @@ class Answer(NamedTuple):
 
 
 class Server:
-    """Runs `gunicorn wsgi:app` in a process group of its own. environ: the settings. root: ROOT unless given."""
+    """Runs `gunicorn wsgi:app` in a process group of its own. environ: the settings.
+
+    root: where its code is; it is started as from a shell then. Without it, it is forked.
+    """
 
     def __init__(self, environ: dict, log: Path, *args: str, root: Path | None = None):
         self.root = root
@@ -49,18 +59,20 @@ class Server:
         self.kill()
 
     def start(self, wait: bool = True):
-        gunicorn = [sys.executable, "-m", "gunicorn", *self.args, "wsgi:app"]
-        path = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                gunicorn,
-                cwd=self.root or ROOT,
-                env={**path, **self.environ},
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        args = ["gunicorn", *self.args, "wsgi:app"]
+        if self.root is None:
+            self.process = Forked(_gunicorn, args, self.environ, stdout=self.log, stderr=self.log)
+        else:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", *args],
+                    cwd=self.root,
+                    env=surroundings(self.environ),
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
         if wait:
             self.wait_until_up()
 

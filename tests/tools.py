@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from threading import Barrier, Event, Thread
 
@@ -117,8 +118,8 @@ class Load:
             mark, begun = f"{self._name} {number} {turn}", time.monotonic()
             try:
                 status = book(self._server, mark).status
-            except OSError:
-                status = None  # the server is being restarted
+            except (OSError, HTTPException):
+                status = None  # the server is being restarted, or has cut the answer off
                 time.sleep(0.05)
             self.slowest = max(self.slowest, time.monotonic() - begun)
             self.statuses[status] += 1

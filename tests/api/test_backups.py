@@ -9,9 +9,9 @@ import pytest
 
 from tests.answers import sql
 from tests.api.test_commands import FLASK
-from tests.commands import failed, flask, succeeded, surroundings
+from tests.commands import failed, flask, succeeded
 from tests.conftest import Api, started
-from tests.gunicorn_server import ROOT
+from tests.forks import ROOT, surroundings
 
 pytestmark = pytest.mark.sqlite  # PostgreSQL has programs of its own for it
 

@@ -13,9 +13,9 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.answers import refused, sql
-from tests.commands import failed, flask, succeeded, surroundings
+from tests.commands import failed, flask, succeeded
 from tests.conftest import Api, signup
-from tests.gunicorn_server import ROOT
+from tests.forks import ROOT, surroundings
 from tests.postgresql_server import database_of
 from tests.tools import check_database
 

@@ -158,6 +158,11 @@ class Original:
 
 
 @pytest.fixture
+def environ(own_environ):
+    return own_environ
+
+
+@pytest.fixture
 def original(environ):
     """An empty database of the original, beside ours."""
     return Original(environ["DB_PATH"].replace("test.db", "original.db"))

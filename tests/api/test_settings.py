@@ -363,15 +363,14 @@ def test_the_example_of_a_dotenv_lists_every_setting_with_its_default(tmp_path):
     assert shown(load()) == DEFAULTS
 
 
-def test_gunicorn_reads_dotenv_beneath_its_environment(tmp_path, monkeypatch):
+def test_gunicorn_reads_dotenv_beneath_its_environment(tmp_path):
     project = tmp_path / "project"
     project.mkdir()
     for name in ("gunicorn.conf.py", "wsgi.py", "mechtech", "schema.sql"):
         (project / name).symlink_to(ROOT / name)
     dotenv = 'PORT=1\nDB_PATH=of-dotenv.db\nRATE_LIMIT="7 per hour"\nWEB_CONCURRENCY=3\nBCRYPT_ROUNDS=12\n'
     (project / ".env").write_text(dotenv)
-    monkeypatch.setattr("tests.gunicorn_server.ROOT", project)
-    with Server({"BCRYPT_ROUNDS": "4"}, tmp_path / "log") as server:  # and a PORT of its own
+    with Server({"BCRYPT_ROUNDS": "4"}, tmp_path / "log", root=project) as server:  # and a PORT of its own
         wait_until(lambda: len(server.workers()) == 3)
         assert server.call("GET", "/api/mechanics/").headers["X-RateLimit-Limit"] == "7"
         body = {"name": "Ann", "email": "ann@example.com", "password": "password123"}

@@ -10,9 +10,8 @@ from threading import Event, Thread
 
 import pytest
 
-from tests import gunicorn_server as server_module
 from tests.conftest import BOOKING, CONTACT
-from tests.gunicorn_server import Server, call
+from tests.gunicorn_server import ROOT, Server, call
 from tests.tools import at_once, book, check_database, running, settings, sign_up, sql, wait_until
 
 STOPPED = (OSError, http.client.HTTPException)
@@ -217,18 +216,17 @@ def test_sigterm_lets_every_accepted_request_finish(tmp_path):
         assert all("Connection" in what or "Disconnected" in what for _, _, what in load.failed), load.failed
 
 
-def test_sighup_takes_new_code_and_new_settings_and_fails_no_request(tmp_path, monkeypatch):
+def test_sighup_takes_new_code_and_new_settings_and_fails_no_request(tmp_path):
     project = tmp_path / "project"
     project.mkdir()
     for name in ("mechtech", "wsgi.py", "gunicorn.conf.py", "schema.sql"):
-        source = server_module.ROOT / name
+        source = ROOT / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, project / name)
-    monkeypatch.setattr(server_module, "ROOT", project)
     environ = settings(tmp_path)
     del environ["RATE_LIMIT"], environ["WEB_CONCURRENCY"]
     (project / ".env").write_text("RATE_LIMIT=1000000 per hour\nWEB_CONCURRENCY=2\n")
-    with Server(environ, tmp_path / "server.log") as server:
+    with Server(environ, tmp_path / "server.log", root=project) as server:
         with Load(server) as load:
             before = server.workers()
             (project / ".env").write_text("RATE_LIMIT=2000000 per hour\nWEB_CONCURRENCY=3\n")

@@ -165,9 +165,8 @@ def healthy(server) -> bool:
 
 def check_well(server, mark: str):
     """In every worker at once; all that was acknowledged is there, and nothing else."""
-    wait_until(lambda: healthy(server), 5)
+    wait_until(lambda: all(at_once(CLIENTS, lambda number: healthy(server))), 5)
     assert at_once(CLIENTS, lambda number: booked(server, f"{mark} after {number}")) == [201] * CLIENTS
-    assert all(at_once(CLIENTS, lambda number: healthy(server)))
     path = server.environ["DB_PATH"]
     check_database(path)
     assert set(sql(path, "SELECT id, description FROM bookings")) == server.acknowledged
