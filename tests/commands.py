@@ -14,13 +14,18 @@ def flask(environ: dict, *args: str, typed: str = "") -> subprocess.CompletedPro
     with tempfile.TemporaryDirectory() as folder:
         stdin, stdout, stderr = (Path(folder, name) for name in ("stdin", "stdout", "stderr"))
         stdin.write_text(typed)
-        process = Forked(_flask, ["flask", "--app", "wsgi", *args], environ, stdin, stdout, stderr)
+        process = start_flask(environ, *args, stdin=stdin, stdout=stdout, stderr=stderr)
         try:
             process.wait(SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
         return subprocess.CompletedProcess(args, process.returncode, stdout.read_text(), stderr.read_text())
+
+
+def start_flask(environ: dict, *args: str, **files) -> Forked:
+    """It goes on running. files: as Forked takes them."""
+    return Forked(_flask, ["flask", "--app", "wsgi", *args], environ, **files)
 
 
 def _flask() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+NULL = "/dev/null"
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     ["tests.forks", "mechtech", "flask.cli", "gunicorn.app.wsgiapp", "gunicorn.glogging", "gunicorn.workers.gthread"]
@@ -32,7 +33,7 @@ class Forked:
     main: called without arguments; it finds args in sys.argv. stdin, stdout, stderr: paths.
     """
 
-    def __init__(self, main: Callable, args: list[str], environ: dict, stdin="/dev/null", stdout=None, stderr=None):
+    def __init__(self, main: Callable, args: list[str], environ: dict, stdin=NULL, stdout=NULL, stderr=NULL):
         files = (stdin, stdout, stderr)
         self.args = args
         self._process = FORKS.Process(target=_run, args=(main, args, surroundings(environ), files))

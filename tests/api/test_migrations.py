@@ -1,10 +1,7 @@
 """A database that exists is brought up to date at start, once, with nothing lost; a newer one is refused."""
 
-import os
 import re
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,8 +11,10 @@ from mechtech.database import migrate
 from mechtech.database.file import run_script
 from mechtech.database.sqlite import Database
 from tests.answers import sql
+from tests.commands import failed, flask, succeeded
 from tests.conftest import SECRET, Api, signup, started
-from tests.gunicorn_server import ROOT
+from tests.gunicorn_server import ROOT, Server
+from tests.tools import at_once
 
 pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
 
@@ -84,10 +83,9 @@ def test_a_database_of_the_version_before_loses_nothing_and_its_tokens_stay_good
 
 def test_migrations_run_once_also_when_several_processes_start_together(tmp_path):
     old_database(tmp_path / "old.db")
-    environ = {**os.environ, "DB_PATH": str(tmp_path / "old.db"), "JWT_SECRET": SECRET}
-    command = [sys.executable, "-c", "import wsgi"]
-    processes = [subprocess.Popen(command, cwd=ROOT, env=environ) for _ in range(4)]
-    assert [process.wait() for process in processes] == [0] * 4
+    environ = {"DB_PATH": str(tmp_path / "old.db"), "JWT_SECRET": SECRET}
+    for result in at_once(4, lambda number: flask(environ, "migrate")):
+        succeeded(result)
     assert sql(tmp_path / "old.db", "SELECT COUNT(*) FROM schema_migrations") == [(len(SCRIPTS),)]
 
 
@@ -104,28 +102,22 @@ def migrate_version(path) -> int:
         return migrate.version(connection)
 
 
-def run(environ, *command):
-    environ = {"PATH": os.environ["PATH"], **environ}
-    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
-
-
-@pytest.mark.parametrize(
-    "command", ["gunicorn --check-config wsgi:app", "flask --app wsgi migrate", "flask --app wsgi migrate --check"]
-)
-def test_a_newer_database_is_refused_by_server_and_commands_in_one_line(environ, command):
+def test_a_newer_database_is_refused_by_server_and_commands_in_one_line(environ, tmp_path):
     signup(Api(started(environ).test_client()))
     sql(environ["DB_PATH"], "INSERT INTO schema_migrations (version) VALUES (999)")
-    result = run(environ, sys.executable, "-m", *command.split())
-    assert result.returncode != 0
-    assert "The database is of version 999" in result.stdout + result.stderr
-    assert (result.stdout + result.stderr).count("\n") == 1
+    for options in ([], ["--check"]):
+        assert "The database is of version 999" in failed(flask(environ, "migrate", *options))
+    server = Server(environ, tmp_path / "log", "--check-config")
+    server.start(wait=False)
+    assert server.process.wait(20) != 0
+    (line,) = server.log.read_text().splitlines()
+    assert "The database is of version 999" in line
 
 
 def test_migrate_check_tells_whether_a_migration_is_due(environ):
     old_database(environ["DB_PATH"])
-    flask = (sys.executable, "-m", "flask", "--app", "wsgi", "migrate")
-    result = run(environ, *flask, "--check")
+    result = flask(environ, "migrate", "--check")
     assert (result.returncode, "version 1" in result.stdout) == (1, True)
     assert migrate_version(environ["DB_PATH"]) == 1
-    assert run(environ, *flask).returncode == 0
-    assert run(environ, *flask, "--check").returncode == 0
+    succeeded(flask(environ, "migrate"))
+    succeeded(flask(environ, "migrate", "--check"))

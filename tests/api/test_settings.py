@@ -11,6 +11,7 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import SettingError, from_environment, load, read_dotenv
 from tests.conftest import SECRET, Api, signup
+from tests.forks import FORKS
 from tests.gunicorn_server import ROOT, Server
 
 DEFAULTS = {
@@ -420,28 +421,25 @@ def test_tokens_of_development_are_good_after_a_restart(environ, tmp_path):
 
 
 def test_processes_that_start_at_once_make_one_secret(tmp_path):
-    code = (
-        "import sys\n"
-        "from mechtech.settings import from_environment\n"
-        "print('ready', flush=True)\n"
-        "for line in sys.stdin:\n"
-        "    print(from_environment({'DB_PATH': line.strip()}).jwt_secret, flush=True)\n"
-    )
-    start = {"cwd": ROOT, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    processes = [subprocess.Popen([sys.executable, "-c", code], **start) for _ in range(6)]
-    try:
-        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 6
-        for number in range(20):
-            for process in processes:
-                process.stdin.write(f"{tmp_path}/{number}.db\n")
-            secrets = {process.stdout.readline() for process in processes}
-            assert len(secrets) == 1
-            assert len(secrets.pop().strip()) >= 32
-        assert len(list(tmp_path.iterdir())) == 20  # nothing left behind
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+    rounds, count = 20, 6
+    barrier, made = FORKS.Barrier(count), FORKS.Queue()
+    processes = [FORKS.Process(target=_make_secrets, args=(tmp_path, rounds, barrier, made)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    for secrets in zip(*(made.get(timeout=60) for _ in processes)):
+        assert len(set(secrets)) == 1
+        assert len(secrets[0]) >= 32
+    for process in processes:
+        process.join(60)
+    assert len(list(tmp_path.iterdir())) == rounds  # nothing left behind
+
+
+def _make_secrets(folder, rounds, barrier, made):
+    secrets = []
+    for number in range(rounds):
+        barrier.wait(60)
+        secrets.append(from_environment({"DB_PATH": f"{folder}/{number}.db"}).jwt_secret)
+    made.put(secrets)
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,13 @@ def run(folder: Path, caller: str, *options: str) -> None:
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("caller", ["nobody", "admin"])
-def test_schemathesis_finds_nothing(tmp_path, caller):
-    run(tmp_path, caller, "--max-examples", "3")
+@pytest.mark.parametrize(
+    ("caller", "phases", "seconds"),
+    [("nobody", "examples,fuzzing,stateful", "6"), ("admin", "examples,coverage,fuzzing,stateful", "14")],
+)
+def test_schemathesis_finds_nothing(tmp_path, caller, phases, seconds):
+    """Within these seconds; the values of the phase "coverage" mean the same to both, and are tried as the admin."""
+    run(tmp_path, caller, "--max-examples", "2", "--phases", phases, "--max-time", seconds)
 
 
 @pytest.mark.soak

@@ -1,16 +1,21 @@
-"""These tests run one after the other, beside the rest: some watch the clock, and none wants the others' load."""
+"""Those who watch the clock run in two rows, one test after the other; of the rest, each module has its own row.
+
+So whoever has a server for a module gets one for all its tests.
+"""
 
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+ROWS = {"test_slow_clients": "clients", "test_guessing": "clients", "test_platform": "clients"}
+ROWS |= {"test_sick_database": "crashes", "test_crashes": "crashes"}
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("server"))
+            item.add_marker(pytest.mark.xdist_group(ROWS.get(item.path.stem, item.path.stem)))
 
 
 @pytest.fixture

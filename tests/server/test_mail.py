@@ -5,8 +5,6 @@ import re
 import signal
 import socketserver
 import ssl
-import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Thread
@@ -18,17 +16,30 @@ from aiosmtpd.smtp import AuthResult
 from mechtech import clock
 from mechtech.mail import sender
 from tests.answers import sql
+from tests.commands import failed, flask, start_flask, succeeded
 from tests.conftest import BOOKING, CONTACT, Api, book, complete, hire, signup, started
-from tests.gunicorn_server import ROOT, free_port
+from tests.gunicorn_server import free_port
 from tests.mail_server import Inbox, mail_server_of
 from tests.tools import at_once, wait_until
 
 OWNER, CUSTOMER = "owner@garage.example", BOOKING["email"]
 
 
-@pytest.fixture
-def inbox():
+@pytest.fixture(scope="module")
+def shared_inbox():
     return Inbox()
+
+
+@pytest.fixture(scope="module")
+def port(shared_inbox):
+    with mail_server_of(shared_inbox) as port:
+        yield port
+
+
+@pytest.fixture
+def inbox(shared_inbox):
+    shared_inbox.letters, shared_inbox.answers = [], []
+    return shared_inbox
 
 
 @pytest.fixture
@@ -39,10 +50,11 @@ def mail_server(inbox):
 
 
 @pytest.fixture
-def environ(environ, mail_server):
-    address = f"smtp://127.0.0.1:{mail_server()}"
+def environ(apps, port, inbox):
+    address = f"smtp://127.0.0.1:{port}"
     mail = {"MAIL_URL": address, "MAIL_FROM": "garage@garage.example", "OWNER_EMAIL": OWNER}
-    return {**environ, **mail, "PUBLIC_URL": "https://api.example", "SITE_URL": "https://site.example"}
+    yield {**apps.environ(), **mail, "PUBLIC_URL": "https://api.example", "SITE_URL": "https://site.example"}
+    apps.empty()
 
 
 @pytest.fixture
@@ -370,22 +382,17 @@ def test_it_signs_in_with_the_urls_user_and_password_and_tries_again_if_that_fai
 # The command
 
 
-def sending(environ, *args, **options):
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "send-mail", *args]
-    return subprocess.Popen(command, cwd=ROOT, env={**environ, "FLASK_SKIP_DOTENV": "1"}, text=True, **options)
-
-
 def test_two_senders_at_once_send_no_mail_twice(environ, client, inbox):
     for _ in range(15):
         book(client)
-    ended = at_once(2, lambda number: sending(environ, "--once", stderr=subprocess.DEVNULL).wait(30))
-    assert ended == [0, 0]
+    for result in at_once(2, lambda number: flask(environ, "send-mail", "--once")):
+        succeeded(result)
     ids = [letter.message["Message-ID"] for letter in inbox.letters]
     assert len(ids) == len(set(ids)) == 30
 
 
 def test_a_sender_that_waits_sends_what_comes_and_ends_at_sigterm(environ, client, inbox):
-    process = sending(environ, stderr=subprocess.DEVNULL)
+    process = start_flask(environ, "send-mail")
     try:
         book(client)
         wait_until(lambda: len(inbox.letters) == 2)
@@ -400,8 +407,7 @@ def test_a_sender_that_waits_sends_what_comes_and_ends_at_sigterm(environ, clien
 def test_without_mail_url_development_writes_mails_to_the_log(environ):
     environ = {**environ, "MAIL_URL": "", "MAIL_FROM": ""}
     book(Api(started(environ).test_client()))
-    process = sending(environ, "--once", stderr=subprocess.PIPE)
-    _, said = process.communicate(timeout=30)
+    said = flask(environ, "send-mail", "--once").stderr
     assert "Subject: BK000001: we have your booking" in said
     assert "/booking#token=" in said
     assert outbox(environ) == [(1, 1, 0), (1, 1, 0)]
@@ -410,10 +416,7 @@ def test_without_mail_url_development_writes_mails_to_the_log(environ):
 def test_without_mail_url_production_ends_the_sender_in_one_line(environ):
     environ = {**environ, "MAIL_URL": "", "MAIL_FROM": "", "MECHTECH_ENV": "production"}
     started(environ)
-    process = sending(environ, stderr=subprocess.PIPE)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert said.startswith("Error: MAIL_URL is empty") and said.count("\n") == 1
+    assert failed(flask(environ, "send-mail")).startswith("Error: MAIL_URL is empty")
 
 
 def test_forget_deletes_the_mails_about_a_person_and_purge_those_that_were_sent(environ, app, client, send, inbox):

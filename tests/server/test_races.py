@@ -1,6 +1,5 @@
 """Races are decided by the database: of many who want the same thing at once, exactly as many get it as may."""
 
-import multiprocessing
 import sqlite3
 from collections import Counter
 
@@ -8,6 +7,7 @@ import pytest
 
 from mechtech.database.sqlite import Database
 from tests.conftest import BOOKING, CONTACT, MECHANIC
+from tests.forks import FORKS
 from tests.tools import at_once, book, check_database, running, sign_up, sql, wait_until
 
 
@@ -198,10 +198,10 @@ def make_and_use(folder, barrier, rounds, failed):
 @pytest.mark.sqlite
 def test_processes_that_need_a_new_file_at_once_all_get_it(tmp_path):
     """Twenty times, without the time that a server takes to start."""
-    rounds, workers, context = 20, 4, multiprocessing.get_context("spawn")
-    barrier, failed = context.Barrier(workers), context.Queue()
+    rounds, workers = 20, 4
+    barrier, failed = FORKS.Barrier(workers), FORKS.Queue()
     arguments = (str(tmp_path), barrier, rounds, failed)
-    processes = [context.Process(target=make_and_use, args=arguments) for _ in range(workers)]
+    processes = [FORKS.Process(target=make_and_use, args=arguments) for _ in range(workers)]
     for process in processes:
         process.start()
     for process in processes:

@@ -1,17 +1,19 @@
 """Many clients and slow ones do not stop the others, without a proxy in front."""
 
 import json
+import os
 import re
 import socket
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
 from tests.conftest import BOOKING, CONTACT
 from tests.gunicorn_server import ROOT, Server, call
-from tests.tools import at_once, check_refusal, running, settings
+from tests.tools import at_once, check_refusal, running, settings, wait_until
 
 LIMIT = 64 * 1024
 PROMPT = 3.0  # seconds; what stops others, stops them for longer than that
@@ -190,7 +192,7 @@ def test_who_does_not_read_the_answers_is_let_go(impatient):
         with suppress(OSError):
             connection.settimeout(1)
             connection.sendall(request("GET", "/") * count)
-        time.sleep(4)
+        wait_until(lambda: sockets(impatient) == len(impatient.workers()))  # those on which they listen
         answers = b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         with suppress(ConnectionResetError):
@@ -198,6 +200,12 @@ def test_who_does_not_read_the_answers_is_let_go(impatient):
             while piece := connection.recv(1 << 20):
                 answers += piece
     assert 0 < answers.count(b"HTTP/1.1 200 OK") < count
+
+
+def sockets(server) -> int:
+    """How many the workers have open."""
+    files = [file for worker in server.workers() for file in Path(f"/proc/{worker}/fd").iterdir()]
+    return sum(os.path.islink(file) and os.readlink(file).startswith("socket:") for file in files)
 
 
 # Bodies

@@ -1,11 +1,7 @@
 """From sign-up to review, as people live it, against the server as it runs in production."""
 
-import os
-import subprocess
-import sys
-
+from tests.commands import flask, succeeded
 from tests.conftest import BOOKING
-from tests.gunicorn_server import ROOT
 
 
 def test_from_sign_up_to_review(server):
@@ -19,8 +15,7 @@ def test_from_sign_up_to_review(server):
     # The office signs up; a command makes it an admin, with a new password.
     office = {"name": "The Office", "email": "office@example.com", "password": "password123"}
     assert server.call("POST", "/api/auth/signup", office).status == 201
-    command = [sys.executable, "-m", "flask", "--app", "wsgi", "create-admin", "--existing", "OFFICE@example.com"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **server.environ}, check=True, input=b"password456\n")
+    succeeded(flask(server.environ, "create-admin", "--existing", "OFFICE@example.com", typed="password456\n"))
     answer = server.call("POST", "/api/auth/login", {**office, "password": "password456"})
     assert answer.json["user"]["role"] == "admin"
     admin = answer.json["token"]
