@@ -54,7 +54,8 @@ def fast_folder() -> Iterator[Path]:
 class Apps:
     """The apps of a module, one for each environment, on one database that every test finds empty.
 
-    A test that changes the app itself, or hides or damages the files, needs an app of its own: `own_environ`.
+    A test that changes the app itself, hides or damages the files, or has another process work with the database, is
+    marked own_database: it gets an app of its own, whose database is not made yet.
     """
 
     def __init__(self, folder: Path):

@@ -37,18 +37,15 @@ def apps():
 
 
 @pytest.fixture
-def environ(apps):
+def environ(request, apps, tmp_path):
     """The settings of a test, as an environment; a test may change them before it asks for `app` or `server`."""
-    yield apps.environ()
-    apps.empty()
-
-
-@pytest.fixture
-def own_environ(tmp_path):
-    """Those of a test whose database nobody else has, and which is not made yet."""
-    path = tmp_path / "test.db"
-    yield environ_of(path)
-    drop_database_of(path)
+    if request.node.get_closest_marker("own_database"):
+        path = tmp_path / "test.db"
+        yield environ_of(path)
+        drop_database_of(path)
+    else:
+        yield apps.environ()
+        apps.empty()
 
 
 def pytest_collection_modifyitems(items):

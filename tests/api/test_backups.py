@@ -13,12 +13,7 @@ from tests.commands import failed, flask, succeeded
 from tests.conftest import Api, started
 from tests.forks import ROOT, surroundings
 
-pytestmark = pytest.mark.sqlite  # PostgreSQL has programs of its own for it
-
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
+pytestmark = [pytest.mark.own_database, pytest.mark.sqlite]  # PostgreSQL has programs of its own for it
 
 
 @pytest.fixture

@@ -19,14 +19,11 @@ from tests.forks import ROOT, surroundings
 from tests.postgresql_server import database_of
 from tests.tools import check_database
 
+pytestmark = pytest.mark.own_database
+
 FLASK = [sys.executable, "-m", "flask", "--app", "wsgi"]
 SECONDS = 30  # until a command that hangs has failed
 TABLES = {"users", "bookings", "contact_messages", "mechanics", "service_history"}
-
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
 
 
 def login(client, email, password):

@@ -5,10 +5,7 @@ import pytest
 from mechtech.version import VERSION
 from tests.endpoints import ENDPOINTS
 
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
+pytestmark = pytest.mark.own_database
 
 
 def test_health_tells_that_the_database_answers(client):

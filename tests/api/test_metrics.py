@@ -17,12 +17,14 @@ from tests.gunicorn_server import ROOT
 from tests.metrics import TOKEN, Numbers
 from tests.tools import wait_until
 
+pytestmark = pytest.mark.own_database
+
 LOGIN = {"email": "customer@example.com", "password": "a wrong one"}
 
 
 @pytest.fixture
-def environ(own_environ):
-    return {**own_environ, "METRICS_TOKEN": TOKEN}
+def environ(environ):
+    return {**environ, "METRICS_TOKEN": TOKEN}
 
 
 def scrape(client) -> Numbers:

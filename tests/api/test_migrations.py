@@ -16,15 +16,10 @@ from tests.conftest import SECRET, Api, signup, started
 from tests.gunicorn_server import ROOT, Server
 from tests.tools import at_once
 
-pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+pytestmark = [pytest.mark.own_database, pytest.mark.sqlite]  # its statements are SQLite's own
 
 SCRIPTS = migrate.scripts("sqlite")
 SCHEMA = (ROOT / "schema.sql").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
 
 
 def old_database(path) -> None:

@@ -8,7 +8,7 @@ from jsonschema_rs import Draft202012Validator
 
 from mechtech.errors import Refusal
 from mechtech.openapi.description import describe
-from tests.conftest import MECHANIC, started
+from tests.conftest import MECHANIC
 from tests.described import validator
 from tests.endpoints import ENDPOINTS
 
@@ -41,9 +41,8 @@ def test_every_endpoint_is_described_and_nothing_else(description):
     assert described == {(method, path) for method, path, _ in ENDPOINTS}
 
 
-def test_a_route_that_says_nothing_of_itself_is_left_out(own_environ):
-    app = started(own_environ)
-
+@pytest.mark.own_database
+def test_a_route_that_says_nothing_of_itself_is_left_out(app):
     @app.get("/undescribed")
     def undescribed():
         return {}

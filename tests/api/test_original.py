@@ -17,7 +17,7 @@ from tests.commands import failed, flask, succeeded
 from tests.conftest import CONTACT, SECRET, book, complete, signup
 from tests.gunicorn_server import Server
 
-pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
+pytestmark = [pytest.mark.own_database, pytest.mark.sqlite]  # its statements are SQLite's own
 
 TABLES = """
 CREATE TABLE users (
@@ -155,11 +155,6 @@ class Original:
             for row in rows:
                 marks = ", ".join("?" * len(row))
                 connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
-
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
 
 
 @pytest.fixture

@@ -209,6 +209,7 @@ def test_behind_two_proxies_a_header_with_one_hop_names_nobody(limited):
 # --- Real processes
 
 
+@pytest.mark.own_database
 def test_the_count_is_exact_with_four_workers_and_goes_on_after_a_restart(environ, tmp_path):
     environ |= {"RATE_LIMIT": "60 per hour", "WEB_CONCURRENCY": "4"}
     with Server(environ, tmp_path / "server.log") as server:

@@ -7,17 +7,14 @@ import pytest
 from mechtech import clock
 from tests.conftest import BOOKING, CONTACT, MECHANIC, book, signup
 
+pytestmark = pytest.mark.own_database
+
 LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) id=(?P<id>[!-~]+) (?P<address>[!-~]+) (?P<method>[!-~]+)"
     r" (?P<path>[!-~]+) (?P<status>\d{3}) (?P<ms>\d+\.\d)ms user=(?P<user>-|\d+)"
 )
 EVIL = {"Origin": "https://evil.example"}
 PREFLIGHT = {"Origin": "null", "Access-Control-Request-Method": "POST"}
-
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from tests.conftest import SECRET, Api, signup
 from tests.forks import FORKS
 from tests.gunicorn_server import ROOT, Server
 
+pytestmark = pytest.mark.own_database
+
 DEFAULTS = {
     "mechtech_env": "development",
     "production": False,
@@ -199,11 +201,6 @@ def test_the_settings_are_shown_without_secrets(name, url, told):
 
 
 # The start
-
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
 
 
 @pytest.mark.parametrize("name", ["MECHTECH_ENV", "PORT", "DB_PATH", "JWT_SECRET", "CORS_ORIGINS", "MAIL_URL"])

@@ -12,8 +12,4 @@ def pytest_collection_modifyitems(items):
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.postgresql)
             item.add_marker(pytest.mark.xdist_group("server"))
-
-
-@pytest.fixture
-def environ(own_environ):
-    return own_environ
+            item.add_marker(pytest.mark.own_database)

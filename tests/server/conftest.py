@@ -16,9 +16,5 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.xdist_group(ROWS.get(item.path.stem, item.path.stem)))
-
-
-@pytest.fixture
-def environ(own_environ):
-    """A server that starts, or is killed, wants a database to itself."""
-    return own_environ
+            if item.path.stem != "test_mail":
+                item.add_marker(pytest.mark.own_database)

@@ -50,11 +50,10 @@ def mail_server(inbox):
 
 
 @pytest.fixture
-def environ(apps, port, inbox):
+def environ(environ, port, inbox):
     address = f"smtp://127.0.0.1:{port}"
     mail = {"MAIL_URL": address, "MAIL_FROM": "garage@garage.example", "OWNER_EMAIL": OWNER}
-    yield {**apps.environ(), **mail, "PUBLIC_URL": "https://api.example", "SITE_URL": "https://site.example"}
-    apps.empty()
+    return {**environ, **mail, "PUBLIC_URL": "https://api.example", "SITE_URL": "https://site.example"}
 
 
 @pytest.fixture
@@ -382,6 +381,7 @@ def test_it_signs_in_with_the_urls_user_and_password_and_tries_again_if_that_fai
 # The command
 
 
+@pytest.mark.own_database
 def test_two_senders_at_once_send_no_mail_twice(environ, client, inbox):
     for _ in range(15):
         book(client)
@@ -391,6 +391,7 @@ def test_two_senders_at_once_send_no_mail_twice(environ, client, inbox):
     assert len(ids) == len(set(ids)) == 30
 
 
+@pytest.mark.own_database
 def test_a_sender_that_waits_sends_what_comes_and_ends_at_sigterm(environ, client, inbox):
     process = start_flask(environ, "send-mail")
     try:
@@ -404,6 +405,7 @@ def test_a_sender_that_waits_sends_what_comes_and_ends_at_sigterm(environ, clien
         process.kill()
 
 
+@pytest.mark.own_database
 def test_without_mail_url_development_writes_mails_to_the_log(environ):
     environ = {**environ, "MAIL_URL": "", "MAIL_FROM": ""}
     book(Api(started(environ).test_client()))
@@ -413,6 +415,7 @@ def test_without_mail_url_development_writes_mails_to_the_log(environ):
     assert outbox(environ) == [(1, 1, 0), (1, 1, 0)]
 
 
+@pytest.mark.own_database
 def test_without_mail_url_production_ends_the_sender_in_one_line(environ):
     environ = {**environ, "MAIL_URL": "", "MAIL_FROM": "", "MECHTECH_ENV": "production"}
     started(environ)
