@@ -8,7 +8,7 @@ from mechtech import create_app, prepare_database
 from mechtech.cores import free_core, pin
 from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import SettingError, load
-from mechtech.web.server_log import ServerLogger, logging_config
+from mechtech.web.request_log import ServerLogger, logging_config
 from mechtech.web.sockets import limit_silence, raise_limit_of_files
 
 try:

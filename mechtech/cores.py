@@ -11,19 +11,13 @@ GROUPS = Path("/sys/fs/cgroup")
 
 def cores(groups: Path = GROUPS) -> int:
     """Those that it may run on, or fewer where a container's quota allows less time. groups: the cgroup filesystem."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(available, _quota(groups))))
-
-
-def usable_cores() -> list[int | None]:
-    """Their numbers; [None] where the system does not tell."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None]
+    return max(1, math.ceil(min(len(_usable()), _quota(groups))))
 
 
 def free_core(workers: Iterable) -> int | None:
-    """The core that is the `core` of the fewest workers."""
+    """The core that is the `core` of the fewest workers; None where the system does not tell."""
     taken = [getattr(worker, "core", None) for worker in workers]
-    return min(usable_cores(), key=taken.count)
+    return min(_usable(), key=taken.count)
 
 
 def pin(core: int | None) -> None:
@@ -33,13 +27,15 @@ def pin(core: int | None) -> None:
             os.sched_setaffinity(0, {core})
 
 
+def _usable() -> list[int | None]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [None] * (os.cpu_count() or 1)
+
+
 def _quota(groups: Path) -> float:
     """In cores; infinite where there is none. Version 2 of cgroups has one file for it, version 1 has two."""
     for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
-        try:
+        with contextlib.suppress(OSError, ValueError):
             quota, period = " ".join((groups / file).read_text() for file in files).split()
             if quota not in ("max", "-1"):
                 return int(quota) / int(period)
-        except (OSError, ValueError, ZeroDivisionError):
-            continue
     return math.inf

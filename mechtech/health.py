@@ -15,7 +15,6 @@ from mechtech.web.error_handlers import log, refused
 from mechtech.web.fields import about
 from mechtech.web.paths import endpoints
 from mechtech.web.rate_limit import limiter
-from mechtech.web.request_log import of_request
 
 HEALTH_SECONDS = 2  # how long the database and the limiter's storage have for their answers
 
@@ -77,7 +76,7 @@ def check_parts() -> dict[str, str]:
         error = check.exception() if check.done() else TimeoutError(f"no answer within {HEALTH_SECONDS} s")
         states[part] = "error" if error else "ok"
         if error:
-            log.error("%s: %s", part, error.__cause__ or error, extra=of_request())
+            log.error("%s: %s", part, error.__cause__ or error)
     return states
 
 

@@ -20,6 +20,7 @@ EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{LABEL}(?:\.{LABEL})+")
 LONGEST_DOMAIN = 253
 LONGEST_PASSWORD = 1000  # characters, of which at least 72 bytes are left in every form
 SIGNS = r"[+\-./() ]*"
+# 4 to 21 digits, with or without an extension.
 PHONE = re.compile(rf"{SIGNS}(?:[0-9]{SIGNS}){{4,21}}(?:(?:[eE][xX][tT]\.?|[xX]) *[0-9]{{1,6}})?")
 
 
@@ -35,12 +36,7 @@ def has_visible(text: str) -> bool:
 
 def strip_invisible(text: str) -> str:
     """The text without blanks, control and ignorable characters at its ends."""
-    start, end = 0, len(text)
-    while start < end and _is_invisible(text[start]):
-        start += 1
-    while start < end and _is_invisible(text[end - 1]):
-        end -= 1
-    return text[start:end]
+    return text.strip("".join(filter(_is_invisible, set(text))))
 
 
 def ascii_address(email: str) -> str:
@@ -60,18 +56,9 @@ def address_key(email: str) -> str:
     return clean_address(email).lower()
 
 
-def is_email(address: str) -> bool:
-    return EMAIL.fullmatch(address) is not None
-
-
 def clean_phone(text: str) -> str:
     """The number in ASCII, as far as it can be: the digits of any script, hyphens, spaces and full-width signs."""
     return text if text.isascii() else "".join(map(_phone_character, text)).strip()
-
-
-def is_phone(cleaned: str) -> bool:
-    """Whether it is a number of 4 to 21 digits, with or without an extension."""
-    return PHONE.fullmatch(cleaned) is not None
 
 
 def normalize_password(password: str, form: str = "NFC") -> str:
@@ -109,8 +96,7 @@ def _ascii_domain(domain: str) -> str:
         return domain
     mapped = unicodedata.normalize("NFKC", domain.lower()).replace("\u3002", ".")
     labels = mapped.split(".")
-    if not all(labels) or not all(
-        character in "-." or unicodedata.category(character)[0] in "LMN" for character in mapped
-    ):
+    known = all(character in "-." or unicodedata.category(character)[0] in "LMN" for character in mapped)
+    if not known or "" in labels:
         return domain
     return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)

@@ -5,14 +5,14 @@ import click
 from mechtech import clock, privacy
 from mechtech.database import get_db
 from mechtech.errors import NotFound
-from mechtech.setting_checks import SettingError, duration
+from mechtech.setting_checks import duration
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, text: str) -> int:
     try:
-        return duration(parameter.opts[0], text)
-    except SettingError as error:
-        raise click.UsageError(str(error)) from None
+        return duration(text)
+    except ValueError:
+        raise click.BadParameter(f"This must be a time like 365d or 12h, not {text!r}.") from None
 
 
 @click.argument("email")

@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, current_app
 
 from mechtech.web.answers import gives_text
-from mechtech.web.authentication import holder
+from mechtech.web.authentication import Caller, holder
 
 COUNTS = "mechtech.counts"
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -24,6 +24,6 @@ def init_app(app: Flask) -> None:
 @metrics.get("/metrics")
 @holder
 @gives_text(TEXT_FORMAT)
-def show_metrics() -> Response:
+def show_metrics(caller: Caller) -> Response:
     """Tell Prometheus what is counted; 404 while METRICS_TOKEN is empty."""
     return Response(current_app.extensions[COUNTS].text(), content_type=TEXT_FORMAT)

@@ -6,12 +6,12 @@ Each decorator is a word of the contract's column Who. All but `anyone` give the
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, request
 
 from mechtech.errors import Forbidden, InvalidToken, NotFound, Refusal, TokenExpired, Unauthorized
-from mechtech.web import request_log, tokens
+from mechtech.web import tokens
 from mechtech.web.answers import may_raise
 
 FIND_ACCOUNT = "mechtech.find_account"
@@ -41,98 +41,43 @@ class Caller:
         return self.booking and self.booking["bookingId"]
 
     @property
-    def is_admin(self) -> bool:
-        return self.user is not None and self.user["role"] == "admin"
-
-    @property
     def role(self) -> str:
         """guest, customer or admin, as a booking's history has it."""
         return self.user["role"] if self.user else "guest"
 
-
-def anyone(view):
-    """It makes no difference who asks: no token is looked at."""
-    view.who, view.security = "anyone", []
-    return view
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
 
 
-def visitor(view):
-    """Anyone; a token that is not good counts as none."""
-    return _for(view, "anyone", _caller_or_guest, [NO_TOKEN, USER_TOKEN, BOOKING_TOKEN])
+def _caller() -> Caller:
+    """From the Authorization header, found once a request. Raises for anything in it that is not a good token."""
+    environ = request.environ
+    if "mechtech.caller" not in environ:
+        environ["mechtech.caller"] = _find_caller(environ)
+    return environ["mechtech.caller"]
 
 
-def guest(view):
-    """Anyone; but a token that is sent must be good: nothing of a user's silently becomes a guest's."""
-    return _for(view, "anyone", _caller, [NO_TOKEN, USER_TOKEN], *BAD_TOKEN)
+def _find_caller(environ: dict) -> Caller:
+    token = _bearer_token(environ)
+    if token is None:
+        return Caller()
+    claims = tokens.read(token)
+    if "bookingId" in claims:
+        return Caller(booking=claims)
+    account = current_app.extensions[FIND_ACCOUNT](claims["userId"])
+    if account is None or not tokens.is_current(claims, account):
+        raise InvalidToken
+    environ["mechtech.user_id"] = account["id"]  # for the log
+    return Caller(user=account)
 
 
-def user(view):
-    """The holder of a user's token."""
-    return _for(view, "user", _require_user, [USER_TOKEN], *BAD_TOKEN)
-
-
-def admin(view):
-    """A user whose role is admin."""
-    return _for(view, "admin", _require_admin, [USER_TOKEN], *BAD_TOKEN, Forbidden)
-
-
-def owner(view):
-    """The holder of some good token; the view asks whether it opens the booking."""
-    return _for(view, "owner", _require_token, [USER_TOKEN, BOOKING_TOKEN], *BAD_TOKEN)
-
-
-def holder(view):
-    """The holder of METRICS_TOKEN, as a bearer token; where that is not set there is no such path."""
-
-    @wraps(view)
-    def checked(*args, **kwargs):
-        expected = current_app.config["settings"].metrics_token
-        if expected is None:
-            raise NotFound
-        token = _bearer_token(request.environ.get("HTTP_AUTHORIZATION"))
-        if token is None:
-            raise Unauthorized
-        if not hmac.compare_digest(token.encode("latin-1"), expected.encode()):  # WSGI has bytes as Latin-1
-            raise InvalidToken
-        return view(*args, **kwargs)
-
-    checked.who, checked.security = "holder", [METRICS_TOKEN]
-    return may_raise(checked, NotFound, Unauthorized, InvalidToken)
-
-
-def calls_as_admin() -> bool:
-    """Whether an admin calls. A token that is not good is for the view's own decorator to refuse."""
-    return _caller_or_guest().is_admin
-
-
-def _for(view, who: str, find: Callable[[], Caller], security: list[dict], *refusals: type[Refusal]):
-    @wraps(view)
-    def checked(*args, **kwargs):
-        return view(*args, caller=find(), **kwargs)
-
-    checked.who, checked.security = who, security  # for the index and the description
-    return may_raise(checked, *refusals)
-
-
-def _require_user() -> Caller:
-    caller = _caller()
-    if caller.user is None:
-        raise Unauthorized
-    return caller
-
-
-def _require_admin() -> Caller:
-    caller = _require_user()
-    if not caller.is_admin:
-        raise Forbidden
-    return caller
-
-
-def _require_token() -> Caller:
-    caller = _caller()
-    if caller == Caller():
-        raise Unauthorized
-    return caller
+def _bearer_token(environ: dict) -> str | None:
+    """None for no header, or an empty one."""
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() not in ("", "bearer"):
+        raise Unauthorized("Only the scheme Bearer is known here.")
+    return token.strip() if scheme else None
 
 
 def _caller_or_guest() -> Caller:
@@ -142,33 +87,61 @@ def _caller_or_guest() -> Caller:
         return Caller()
 
 
-def _caller() -> Caller:
-    """From the Authorization header, found once a request. Raises for anything in it that is not a good token."""
-    if "caller" not in g:
-        g.caller = _find_caller(request.environ.get("HTTP_AUTHORIZATION"))
-        if g.caller.user is not None:
-            request_log.name_account(g.caller.user_id)
-    return g.caller
+def _require(who: str) -> Caller:
+    caller = _caller()
+    if caller.user is None and not (who == "owner" and caller.booking):
+        raise Unauthorized
+    if who == "admin" and not caller.is_admin:
+        raise Forbidden
+    return caller
 
 
-def _find_caller(header: str | None) -> Caller:
-    token = _bearer_token(header)
+def _holder() -> Caller:
+    expected = current_app.config["settings"].metrics_token
+    if expected is None:
+        raise NotFound
+    token = _bearer_token(request.environ)
     if token is None:
-        return Caller()
-    claims = tokens.read(token)
-    if "bookingId" in claims:
-        return Caller(booking=claims)
-    account = current_app.extensions[FIND_ACCOUNT](claims["userId"])
-    if account is None or not tokens.is_current(claims, account):
+        raise Unauthorized
+    if not hmac.compare_digest(token.encode("latin-1"), expected.encode()):  # WSGI has bytes as Latin-1
         raise InvalidToken
-    return Caller(user=account)
+    return Caller()
 
 
-def _bearer_token(header: str | None) -> str | None:
-    """None for no header, or an empty one."""
-    if not header:
-        return None
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthorized("Only the scheme Bearer is known here.")
-    return token.strip()
+def anyone(view):
+    """It makes no difference who asks: no token is looked at."""
+    view.who, view.security = "anyone", []
+    return view
+
+
+def _who(name: str, find: Callable[[], Caller], security: list[dict], *refusals: type[Refusal]):
+    """A decorator. find: raises the refusals. name and security: for the index and the description."""
+
+    def decorate(view):
+        @wraps(view)
+        def checked(*args, **kwargs):
+            return view(*args, caller=find(), **kwargs)
+
+        checked.who, checked.security = name, security
+        return may_raise(checked, *refusals)
+
+    return decorate
+
+
+# Anyone; a token that is not good counts as none.
+visitor = _who("anyone", _caller_or_guest, [NO_TOKEN, USER_TOKEN, BOOKING_TOKEN])
+# Anyone; but a token that is sent must be good: nothing of a user's silently becomes a guest's.
+guest = _who("anyone", _caller, [NO_TOKEN, USER_TOKEN], *BAD_TOKEN)
+# The holder of a user's token.
+user = _who("user", partial(_require, "user"), [USER_TOKEN], *BAD_TOKEN)
+# A user whose role is admin.
+admin = _who("admin", partial(_require, "admin"), [USER_TOKEN], *BAD_TOKEN, Forbidden)
+# The holder of some good token; the view asks whether it opens the booking.
+owner = _who("owner", partial(_require, "owner"), [USER_TOKEN, BOOKING_TOKEN], *BAD_TOKEN)
+# The holder of METRICS_TOKEN, as a bearer token; where that is not set there is no such path.
+holder = _who("holder", _holder, [METRICS_TOKEN], NotFound, Unauthorized, InvalidToken)
+
+
+def calls_as_admin() -> bool:
+    """Whether an admin calls. A token that is not good is for the view's own decorator to refuse."""
+    return _caller_or_guest().is_admin

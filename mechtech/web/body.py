@@ -6,7 +6,7 @@ from functools import lru_cache, wraps
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
-from flask import request
+from flask import g, request
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
 from mechtech.web.answers import may_raise
@@ -28,15 +28,22 @@ def takes(schema, headers=None):
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
-            data = json_object(request.environ)
+            data = json_object()
             unknown = loader.unknown_names(data)
-            wrong = dict.fromkeys(unknown, UNKNOWN) if request.method == "PUT" else {}
+            kwargs["fields"], wrong = loader.read(data)
+            if request.method == "PUT":
+                wrong |= dict.fromkeys(unknown, UNKNOWN)
             if header_loader:
                 sent = {name: request.headers[name] for name in header_loader.sent_names if name in request.headers}
                 kwargs["headers"], wrong_headers = header_loader.read(sent)
-                wrong |= wrong_headers or {}
-            answer = view(*args, fields=_load(loader, data, wrong), **kwargs)
-            return _with_ignored(answer, unknown) if unknown else answer
+                wrong |= wrong_headers
+            if wrong:
+                raise Invalid(fields=wrong)
+            answer = view(*args, **kwargs)
+            if not unknown:
+                return answer
+            body, *rest = answer if isinstance(answer, tuple) else (answer, 200)
+            return {**body, "ignored": unknown}, *rest
 
         validated.body_schema, validated.headers_schema = schema, headers
         return may_raise(validated, InvalidJSON, Invalid, PayloadTooLarge, UnsupportedMediaType)
@@ -44,27 +51,18 @@ def takes(schema, headers=None):
     return decorate
 
 
-def _with_ignored(answer: dict | tuple, names: list[str]) -> dict | tuple:
-    """The answer of a POST, which names the fields that were not read."""
-    if isinstance(answer, tuple):
-        body, *rest = answer
-        return ({**body, "ignored": names}, *rest)
-    return {**answer, "ignored": names}
-
-
 def asks(schema, for_admin=None):
-    """The view gets `query`: the query string as the schema loads it.
+    """The view gets `query`: the query string as the schema loads it, which it must not change.
 
     for_admin: the schema for an admin, who may ask for more. To everyone else its further names are unknown ones.
     """
-    load, load_for_admin = _query_loader(schema), for_admin and _query_loader(for_admin)
+    load, load_for_admin = _query_loader(schema), _query_loader(for_admin or schema)
 
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
             chosen = load_for_admin if for_admin and calls_as_admin() else load
-            query = chosen(request.query_string)
-            return view(*args, query=dict(query) if isinstance(query, dict) else query, **kwargs)
+            return view(*args, query=chosen(request.query_string), **kwargs)
 
         validated.query_schema = for_admin or schema
         return may_raise(validated, Invalid)
@@ -83,37 +81,38 @@ def _query_loader(schema):
         except UnicodeDecodeError:
             raise Invalid(fields={"query": "This must be text in UTF-8."}) from None
         data = dict(reversed(pairs))  # of a name that stands twice, the first counts
-        unknown = {name: UNKNOWN for name in loader.unknown_names(data) if not name.startswith("_")}
-        return _load(loader, data, unknown)
+        query, wrong = loader.read(data)
+        wrong |= {name: UNKNOWN for name in loader.unknown_names(data) if not name.startswith("_")}
+        if wrong:
+            raise Invalid(fields=wrong)
+        return MappingProxyType(query) if isinstance(query, dict) else query
 
     return load
 
 
-def raw(environ: dict) -> bytes:
+def raw() -> bytes:
     """The body, read once. A chunked one is cut silently at Flask's own limit, so the limit is kept here."""
-    if "mechtech.web.body" not in environ:
-        claimed = environ.get("CONTENT_LENGTH", "")[:18]  # digits; of more, these are too many already
-        length = int(claimed) if claimed.isascii() and claimed.isdigit() else 0
-        if length > LIMIT:  # at once: the body may be claimed and never come
+    if "body" not in g:
+        claimed = request.content_length or 0
+        if claimed > LIMIT:  # at once: the body may be claimed and never come
             raise PayloadTooLarge
         try:
-            body = environ["wsgi.input"].read(length or LIMIT + 1)
+            g.body = request.environ["wsgi.input"].read(claimed or LIMIT + 1)
         except Exception:  # broken chunks, a client that is gone: each server has errors of its own for it
             raise InvalidJSON from None
-        if len(body) > LIMIT:
+        if len(g.body) > LIMIT:
             raise PayloadTooLarge
-        if len(body) < length:
+        if len(g.body) < claimed:
             raise InvalidJSON
-        environ["mechtech.web.body"] = body
-    return environ["mechtech.web.body"]
+    return g.body
 
 
-def json_object(environ: dict) -> dict:
+def json_object() -> dict:
     """The body. A byte order mark in front is skipped. Raises InvalidJSON, UnsupportedMediaType, PayloadTooLarge."""
-    if environ.get("HTTP_CONTENT_ENCODING", "").lower() not in ("", "identity"):
+    if request.headers.get("Content-Encoding", "").lower() not in ("", "identity"):
         raise UnsupportedMediaType("The body must be sent as it is, without a Content-Encoding.")
-    body = raw(environ)
-    if body and environ.get("CONTENT_TYPE") != "application/json" and request.mimetype != "application/json":
+    body = raw()
+    if body and request.mimetype != "application/json":
         raise UnsupportedMediaType
     try:
         value = DECODER.decode(body.decode("utf-8-sig"))
@@ -137,10 +136,3 @@ def _object(pairs):
 
 
 DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_object)
-
-
-def _load(loader, data: dict, wrong_already: dict[str, str] = MappingProxyType({})):
-    fields, wrong = loader.read(data)
-    if wrong or wrong_already:
-        raise Invalid(fields={**wrong_already, **(wrong or {})})
-    return fields

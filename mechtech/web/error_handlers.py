@@ -4,7 +4,7 @@ import logging
 
 from flask import Blueprint, request
 from limits.errors import StorageError
-from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, InternalServerError
 
 from mechtech.errors import (
     InvalidJSON,
@@ -17,7 +17,6 @@ from mechtech.errors import (
     TokenExpired,
     Unavailable,
 )
-from mechtech.web.request_log import of_request
 
 log = logging.getLogger("mechtech")
 
@@ -48,35 +47,26 @@ def refused(refusal: Refusal):
 @errors.app_errorhandler(HTTPException)
 def refused_by_routing(error: HTTPException):
     body, status, headers = refused(OF_HTTP.get(error.code, InvalidJSON)())
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    if allowed := getattr(error, "valid_methods", None):
+        headers["Allow"] = ", ".join(sorted(allowed))
     return body, status, headers
 
 
-@errors.app_errorhandler(Unavailable)
-def unavailable(refusal: Unavailable):
-    """The database is locked, full, read-only, damaged or gone. The cause is told in the log only."""
-    cause = refusal.__cause__ or refusal
-    log.error("unavailable: %s: %s", type(cause).__name__, cause, extra=of_request())
-    return refused(refusal)
-
-
 @errors.app_errorhandler(StorageError)
-def storage_failed(error: StorageError):
-    """The limiter's storage cannot count."""
-    refusal = Unavailable(retry_after=1)
-    refusal.__cause__ = error.__cause__ or error
-    return unavailable(refusal)
+@errors.app_errorhandler(Unavailable)
+def unavailable(error: Unavailable | StorageError):
+    """The database or the limiter's storage is locked, full, read-only, damaged or gone; the log tells the cause."""
+    cause = error.__cause__ or error
+    log.error("unavailable: %s: %s", type(cause).__name__, cause)
+    return refused(error if isinstance(error, Unavailable) else Unavailable(retry_after=1))
 
 
 @errors.app_errorhandler(InternalServerError)
-def failed_at_the_end(error: InternalServerError):
-    """While an answer was written: Flask wraps that."""
-    return unforeseen(error.original_exception or error)
-
-
 @errors.app_errorhandler(Exception)
 def unforeseen(error: Exception):
-    """The only place where the cause of a 500 is told: the log, under the request id."""
-    log.error("unforeseen", exc_info=error, extra=of_request())
+    """The only place where the cause of a 500 is told: the log, under the request id.
+
+    InternalServerError is what Flask makes of an error while an answer was written.
+    """
+    log.error("unforeseen", exc_info=getattr(error, "original_exception", None) or error)
     return refused(ServerError())

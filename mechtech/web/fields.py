@@ -11,9 +11,6 @@ from marshmallow import fields, validate
 
 from mechtech import texts
 
-DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-DIGITS = re.compile(r"-?[0-9]{1,4000}")  # Python reads no more than 4,300
-
 
 def about(description: str | None = None, example=None) -> dict:
     """The metadata of a field, for the description of the API."""
@@ -40,13 +37,15 @@ class OneOf(validate.OneOf):
 
 
 class Named:
-    """What every kind of field says where there is no value, and what is described of the kind."""
+    """What a kind of field says where there is no value, what is described of it, and the validators it always has."""
 
     default_error_messages = {"required": "This field is required.", "null": "This field is required."}
     described: dict = {}
+    always: tuple[validate.Validator, ...] = ()
 
     def __init__(self, *, description=None, example=None, metadata=None, **kwargs):
         super().__init__(metadata={**self.described, **about(description, example), **(metadata or {})}, **kwargs)
+        self.validators[:0] = self.always
 
 
 class Text(Named, fields.String):
@@ -77,7 +76,7 @@ class Text(Named, fields.String):
             raise self.make_error("required")
         if not self.multiline and texts.LINE_BREAKS.search(value):
             raise self.make_error("line_break")
-        if value and not texts.has_visible(value):
+        if not value.isascii() and not texts.has_visible(value):
             raise self.make_error("invisible")
         return value
 
@@ -92,14 +91,11 @@ class Email(Text):
         "description": "Its domain has a dot, and may be an international one. Case makes no difference.",
         "examples": ["rita@mail.example"],
     }
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.validators.insert(0, Length(max=254))
+    always = (Length(max=254),)
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         value = texts.ascii_address(texts.strip_invisible(super()._deserialize(value, attr, data, **kwargs)))
-        if not texts.is_email(value):
+        if not texts.EMAIL.fullmatch(value):
             raise self.make_error("not_email")
         return value
 
@@ -115,22 +111,19 @@ class Phone(Text):
         "description": "4 to 21 digits. It is cleaned before it is checked: other digits, dashes and spaces are taken.",
         "examples": ["+1 212-555-0108"],
     }
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.validators.insert(0, Length(max=40))
+    always = (Length(max=40),)
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         value = texts.clean_phone(super()._deserialize(value, attr, data, **kwargs))
-        if not texts.is_phone(value):
+        if not texts.PHONE.fullmatch(value):
             raise self.make_error("not_phone")
         return value
 
 
 class Choice(Text):
     def __init__(self, choices, **kwargs):
+        self.always = (OneOf(choices),)
         super().__init__(**kwargs)
-        self.validators.insert(0, OneOf(choices))
 
 
 class Number(Named, fields.Float):
@@ -169,19 +162,18 @@ class Flag(Named, fields.Boolean):
         return int(value)
 
 
-class Decimal(Number):
+class InQuery:
     """A number as a query string has it."""
 
     def _deserialize(self, value, attr, data, **kwargs) -> float:
-        if not isinstance(value, str) or not DECIMAL.fullmatch(value.strip()):
+        if not isinstance(value, str) or not self.written.fullmatch(value.strip()):
             raise self.make_error("invalid")
-        return super()._deserialize(float(value), attr, data, **kwargs)
+        return super()._deserialize(self.num_type(value), attr, data, **kwargs)
 
 
-class Digits(Whole):
-    """A whole number as a query string has it."""
+class Decimal(InQuery, Number):
+    written = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
-    def _deserialize(self, value, attr, data, **kwargs) -> int:
-        if not isinstance(value, str) or not DIGITS.fullmatch(value.strip()):
-            raise self.make_error("invalid")
-        return super()._deserialize(int(value), attr, data, **kwargs)
+
+class Digits(InQuery, Whole):
+    written = re.compile("-?[0-9]{1,4000}")  # Python reads no more than 4,300

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
-from flask import request
 from marshmallow.fields import String
 from marshmallow.validate import Regexp
 
@@ -39,7 +38,7 @@ class Retry(NamedTuple):
 
 def retry(key: str | None, user_id: int | None) -> Retry:
     """What the present request is, for `once`."""
-    return Retry(key, key and sha256(body.raw(request.environ)).digest(), user_id)
+    return Retry(key, key and sha256(body.raw()).digest(), user_id)
 
 
 def replay_headers(replayed: bool) -> dict[str, str]:
@@ -51,7 +50,7 @@ def create_once(resource: str, retry: Retry, insert: Callable[[Transaction], int
     """The id of the row that this request made, and whether an earlier try made it.
 
     insert: makes the row in the transaction that it gets, and returns its id. Raises Conflict if the key was used for
-    another body.
+    another body. A request with the same key that comes at the same time waits for the end of the transaction.
     """
     return get_db().transaction(lambda tx: _once(tx, resource, retry, insert))
 
@@ -60,8 +59,43 @@ def _once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[Transa
     if retry.key is None:
         return insert(tx), False
     key = {"resource": resource, "user_id": retry.user_id or 0, "key": retry.key}
-    if not _claim(tx, key, retry.body_hash):
-        return _recall(tx, key, retry.body_hash), True
+    times = {"oldest_kept": oldest_kept(), "now": clock.text(clock.now())}
+    is_new = tx.write(
+        """
+        INSERT INTO idempotency_keys (resource, user_id, key, body_hash, row_id, created_at)
+        VALUES (:resource, :user_id, :key, :body_hash, 0, :now)
+        ON CONFLICT (resource, user_id, key) DO UPDATE
+        SET body_hash = excluded.body_hash, created_at = excluded.created_at
+        WHERE idempotency_keys.created_at <= :oldest_kept
+        RETURNING key
+        """,
+        {**key, **times, "body_hash": retry.body_hash},
+    )
+    if not is_new:
+        earlier = tx.one(
+            """
+            SELECT row_id, body_hash
+            FROM idempotency_keys
+            WHERE resource = :resource AND user_id = :user_id AND key = :key
+            """,
+            key,
+        )
+        if earlier["body_hash"] != retry.body_hash:
+            raise Conflict("This Idempotency-Key was used for another request.")
+        return earlier["row_id"], True
+    # More of the expired ones than come in, so that the table stays small.
+    tx.write(
+        """
+        DELETE FROM idempotency_keys
+        WHERE (resource, user_id, key) IN (
+            SELECT resource, user_id, key
+            FROM idempotency_keys
+            WHERE created_at <= :oldest_kept
+            LIMIT 100
+        )
+        """,
+        times,
+    )
     row_id = insert(tx)
     tx.write(
         """
@@ -72,54 +106,6 @@ def _once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[Transa
         {**key, "row_id": row_id},
     )
     return row_id, False
-
-
-def _claim(tx: Transaction, key: dict, body_hash: bytes) -> bool:
-    """Whether the key is new, or expired, and so this request's; one that comes at the same time waits for its end.
-
-    Also removes some of the keys that have expired: more than come in, so that the table stays small.
-    """
-    times = {"oldest_kept": oldest_kept(), "now": clock.text(clock.now())}
-    claimed = tx.write(
-        """
-        INSERT INTO idempotency_keys (resource, user_id, key, body_hash, row_id, created_at)
-        VALUES (:resource, :user_id, :key, :body_hash, 0, :now)
-        ON CONFLICT (resource, user_id, key) DO UPDATE
-        SET body_hash = excluded.body_hash, row_id = 0, created_at = excluded.created_at
-        WHERE idempotency_keys.created_at <= :oldest_kept
-        RETURNING row_id
-        """,
-        {**key, **times, "body_hash": body_hash},
-    )
-    if claimed:
-        tx.write(
-            """
-            DELETE FROM idempotency_keys
-            WHERE (resource, user_id, key) IN (
-                SELECT resource, user_id, key
-                FROM idempotency_keys
-                WHERE created_at <= :oldest_kept
-                LIMIT 100
-            )
-            """,
-            times,
-        )
-    return bool(claimed)
-
-
-def _recall(tx: Transaction, key: dict, body_hash: bytes) -> int:
-    """The id of the row that an earlier try made; raises Conflict."""
-    row = tx.one(
-        """
-        SELECT row_id, body_hash
-        FROM idempotency_keys
-        WHERE resource = :resource AND user_id = :user_id AND key = :key
-        """,
-        key,
-    )
-    if row["body_hash"] != body_hash:
-        raise Conflict("This Idempotency-Key was used for another request.")
-    return row["row_id"]
 
 
 def oldest_kept() -> str:

@@ -10,17 +10,15 @@ from hashlib import blake2b
 from limits.storage import Storage
 
 MAGIC = b"MechTECH limits\n"
-HEADER = len(MAGIC) + 16  # The rest is random and keys the hash, so that no client can choose keys of one bucket.
+HEADER, SLOTS, BUCKETS, HIGHEST = len(MAGIC) + 16, 64, 512, 2**32 - 1
 SLOT = struct.Struct("<8sII")  # The key's hash, the count, and the second (since 1970) at which the window ends.
-SLOTS, BUCKETS, HIGHEST = 64, 512, 2**32 - 1
 
 
 class FileStorage(Storage):
-    """Counts exactly over threads and processes, and over a restart.
+    """A hash table in a file that never grows: a header, then buckets of 64 slots, of which each holds one counter.
 
-    A hash table in a file that never grows: a header, then buckets of 64 slots, of which each holds one counter. In a
-    full bucket a new key takes the slot with the lowest count. The file is not mapped, so that cutting it short does no
-    harm, and it is opened anew each second, in case it was replaced.
+    The header has a salt, so that no client can choose keys of one bucket. In a full one a new key takes the slot with
+    the lowest count. The file is not mapped, so that cutting it short does no harm, and is opened anew each second.
     """
 
     STORAGE_SCHEME, base_exceptions = ["file"], (OSError, ValueError)
@@ -52,28 +50,30 @@ class FileStorage(Storage):
         """Add the amount, and return the count and the end of the window. A key without a window begins one."""
         with self._lock:
             if (now := int(time.time())) != self._opened:
-                self._file, self._opened = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "rb", 0), now
+                self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "rb", 0)
             file = self._file.fileno()
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
-                header = os.pread(file, HEADER, 0)
-                if not header.strip(b"\0"):
-                    os.pwrite(file, header := MAGIC + os.urandom(HEADER - len(MAGIC)), 0)
-                if not header.startswith(MAGIC):
-                    raise ValueError(f"{self._path} is not a file of rate limits")
-                name = blake2b(key.encode(), digest_size=8, key=header[len(MAGIC) :]).digest()
+                if now != self._opened:
+                    header = os.pread(file, HEADER, 0)
+                    if not header.strip(b"\0"):
+                        os.pwrite(file, header := MAGIC + os.urandom(HEADER - len(MAGIC)), 0)
+                    if not header.startswith(MAGIC):
+                        raise ValueError(f"{self._path} is not a file of rate limits")
+                    self._salt, self._opened = header[len(MAGIC) :], now
+                name = blake2b(key.encode(), digest_size=8, key=self._salt).digest()
                 start = HEADER + int.from_bytes(name[:4]) % BUCKETS * SLOTS * SLOT.size
                 bucket = os.pread(file, SLOTS * SLOT.size, start).ljust(SLOTS * SLOT.size, b"\0")
-                slots = range(0, len(bucket), SLOT.size)
-                at = next((at for at in slots if bucket.startswith(name, at)), None)
-                count, ends = (0, 0) if at is None else SLOT.unpack_from(bucket, at)[1:]
-                if at is None:
-                    at = min(slots, key=lambda at: (slot := SLOT.unpack_from(bucket, at))[2] > now and slot[1])
-                # A window that ends later than any could was begun while the clock was wrong.
-                if ends <= now or (expiry and ends > now + 2 * expiry):
+                at = bucket.find(name)
+                while at > 0 and at % SLOT.size:  # not the beginning of a slot
+                    at = bucket.find(name, at + 1)
+                count, ends = SLOT.unpack_from(bucket, at)[1:] if at >= 0 else (0, 0)
+                if ends <= now or (expiry and ends > now + 2 * expiry):  # the latter was begun by a wrong clock
                     count, ends = 0, min(now + expiry, HIGHEST)
                 count = max(0, min(count + amount, HIGHEST))
                 if amount:
+                    slots = enumerate(SLOT.iter_unpack(bucket))
+                    at = at if at >= 0 else SLOT.size * min((n * (end > now), i) for i, (_, n, end) in slots)[1]
                     os.pwrite(file, SLOT.pack(name, count, ends), start + at)
                 return count, ends
             finally:

@@ -25,19 +25,17 @@ class PageQuery:
 
     def cursor(self, following: Position | None) -> str | None:
         """The text by which a client asks for the page after this position; None at the end."""
-        return following and tokens.sign_cursor({"after": following, "of": _digest(self.list_name, self.filters)})
+        return following and tokens.sign({"after": following, "of": _digest(self.list_name, self.filters)})
 
 
 class Cursor(Text):
     """Loads as a position; whether it is good depends on the rest of the query."""
 
-    default_error_messages = {"not_ours": NOT_OURS}
-
     def _deserialize(self, value, attr, data, **kwargs) -> dict:
         try:
-            return tokens.read_cursor(super()._deserialize(value, attr, data, **kwargs))
+            return tokens.read_signed(super()._deserialize(value, attr, data, **kwargs), {"after", "of"})
         except ValueError:
-            raise self.make_error("not_ours") from None
+            raise ValidationError(NOT_OURS) from None
 
 
 class Page(Input):

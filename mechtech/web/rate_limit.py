@@ -33,20 +33,22 @@ def init_app(app: Flask) -> None:
     limiter.init_app(Flask(__name__))  # an app without requests, which gets the hooks
     app.extensions["mechtech.limiter"] = limiter
 
-    ends: dict[str, float] = {}  # of the windows counted in; asking the storage each time would cost a second count
+    seconds = rate.get_expiry()
+    windows: dict[str, tuple[str, float]] = {}  # by network: the key that is counted, and when its window ends
 
     @app.before_request
     def count_request() -> None:
         environ = request.environ
         if not f"{environ['PATH_INFO']}/".startswith("/api/"):
             return
-        key = rate.key_for("api", network_of(environ.get("REMOTE_ADDR")))
-        count = limiter.storage.incr(key, rate.get_expiry())
-        reset = ends.get(key, 0)
-        if count == 1 or reset <= time.time():
-            if len(ends) >= WINDOWS_KEPT:
-                ends.clear()
-            ends[key] = reset = limiter.storage.get_expiry(key)
+        network = network_of(environ.get("REMOTE_ADDR"))
+        key, reset = windows.get(network) or (rate.key_for("api", network), 0)
+        count = limiter.storage.incr(key, seconds)
+        if count == 1 or reset <= time.time():  # else asking would cost a second count
+            if len(windows) >= WINDOWS_KEPT:
+                windows.clear()
+            reset = limiter.storage.get_expiry(key)
+            windows[network] = key, reset
         environ["mechtech.headers"] += [
             ("X-RateLimit-Limit", str(rate.amount)),
             ("X-RateLimit-Remaining", str(max(0, rate.amount - count))),

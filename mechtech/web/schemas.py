@@ -21,10 +21,10 @@ class Input(Schema):
         """The names that the schema does not read, as they were sent."""
         return [name for name in data if name not in self.sent_names]
 
-    def read(self, data: dict) -> tuple[dict | None, dict[str, str] | None]:
-        """The fields, or what is wrong with each, by the name it was sent under."""
+    def read(self, data: dict) -> tuple[dict | None, dict[str, str]]:
+        """The fields, and what is wrong with each, by the name it was sent under."""
         try:
-            return self.load(data), None
+            return self.load(data), {}
         except ValidationError as error:
             return None, {name: texts[0] for name, texts in error.messages.items()}
 
@@ -41,19 +41,18 @@ class Body(Input):
 
     @pre_load
     def read_empty(self, data: dict, **kwargs) -> dict:
-        read = dict(data)
+        read = {}
         for name, value in data.items():
             field = self.sent_names.get(name)
-            if field and not field.required and _is_empty(value, isinstance(field, Text)):
-                if field.allow_none:
-                    read[name] = None
-                else:
-                    del read[name]
+            if field is None or field.required or not _is_empty(value, field):
+                read[name] = value
+            elif field.allow_none:
+                read[name] = None
         return read
 
 
-def _is_empty(value, trimmed: bool) -> bool:
-    return value is None or value == "" or (trimmed and isinstance(value, str) and value.isspace())
+def _is_empty(value, field) -> bool:
+    return value in (None, "") or (isinstance(field, Text) and isinstance(value, str) and value.isspace())
 
 
 class Part(Body):

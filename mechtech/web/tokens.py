@@ -15,7 +15,6 @@ from mechtech.errors import InvalidToken, TokenExpired
 BOOKING_SECONDS = 90 * 86400
 RESET_SECONDS = 3600
 AHEAD_SECONDS = 60  # how far the clock of another machine may be ahead
-OPTIONS = {"require": ["iat", "exp"], "verify_iat": False, "verify_exp": False}
 # PyJWT lets some of these through when the header or a claim is hostile.
 BAD = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
@@ -24,7 +23,7 @@ def for_user(user: dict) -> str:
     """A token of the account, good until it expires or the account's key is drawn anew."""
     now = int(time.time())
     claims = {"userId": user["id"], "iat": now, "exp": now + current_app.config["settings"].jwt_expire}
-    return _sign(claims if user["token_key"] is None else {**claims, "key": user["token_key"]})
+    return sign(claims if user["token_key"] is None else {**claims, "key": user["token_key"]})
 
 
 def for_booking(booking_id: int, created: int) -> str:
@@ -32,12 +31,16 @@ def for_booking(booking_id: int, created: int) -> str:
 
     It is the same whenever it is asked for, so that a retried booking gets the answer it missed.
     """
-    return _sign({"bookingId": booking_id, "iat": created, "exp": created + BOOKING_SECONDS})
+    return sign({"bookingId": booking_id, "iat": created, "exp": created + BOOKING_SECONDS})
 
 
 def for_reset(account_id: int, key: str) -> str:
     """The token of a link for a new password. key: what the account has until its password changes."""
-    return _sign({"resetId": account_id, "key": key, "exp": int(time.time()) + RESET_SECONDS})
+    return sign({"resetId": account_id, "key": key, "exp": int(time.time()) + RESET_SECONDS})
+
+
+def sign(claims: dict) -> str:
+    return jwt.encode(claims, current_app.config["settings"].jwt_secret, "HS256")
 
 
 def read(token: str) -> dict:
@@ -61,43 +64,13 @@ def is_current(claims: dict, user: dict) -> bool:
     return hmac.compare_digest(str(claims.get("key")).encode(), user["token_key"].encode())
 
 
-@lru_cache(4096)  # a signature that is good stays good; 25 µs of a request's 150
-def _verified(token: str, secret: str, previous: str | None) -> dict:
-    claims = _decoded(token, secret, previous, OPTIONS)
-    ids = [claims[name] for name in ("userId", "bookingId") if name in claims]
-    if len(ids) != 1 or type(ids[0]) is not int or not 0 < ids[0] < 2**63:
-        raise ValueError("not one id")
-    for name in ("iat", "exp"):
-        if type(claims[name]) not in (int, float) or not 0 <= claims[name] < 2**63:
-            raise ValueError(f"{name} is not a time")
-    return claims
-
-
-def _decoded(text: str, secret: str, previous: str | None, options: dict | None = None) -> dict:
-    try:
-        return jwt.decode(text, secret, ["HS256"], options=options)
-    except jwt.InvalidSignatureError:
-        if previous is None:
-            raise
-        return jwt.decode(text, previous, ["HS256"], options=options)
-
-
-def sign_cursor(claims: dict) -> str:
-    """The text of a cursor, which read_cursor reads again."""
-    return _sign(claims)
-
-
-def read_cursor(text: str) -> dict:
-    """The claims of a cursor. Raises ValueError for a text that is not one of ours."""
-    return _read_claims(text, {"after", "of"})
-
-
 def read_reset(token: str) -> dict:
     """resetId and key, as for_reset() signed them. Raises ValueError for a token that is over or none of these."""
-    return _read_claims(token, {"resetId", "key", "exp"})
+    return read_signed(token, {"resetId", "key", "exp"})
 
 
-def _read_claims(text: str, names: set[str]) -> dict:
+def read_signed(text: str, names: set[str]) -> dict:
+    """The claims of a text that sign() made of these and that is not over. Raises ValueError."""
     settings = current_app.config["settings"]
     try:
         claims = _decoded(text, settings.jwt_secret, settings.jwt_secret_previous)
@@ -108,5 +81,20 @@ def _read_claims(text: str, names: set[str]) -> dict:
     return claims
 
 
-def _sign(claims: dict) -> str:
-    return jwt.encode(claims, current_app.config["settings"].jwt_secret, "HS256")
+@lru_cache(4096)  # a signature that is good stays good; 25 µs of a request's 150
+def _verified(token: str, *secrets: str | None) -> dict:
+    claims = _decoded(token, *secrets, {"require": ["iat", "exp"], "verify_iat": False, "verify_exp": False})
+    ids = [claims[name] for name in ("userId", "bookingId") if name in claims]
+    numbers = [*ids, claims["iat"], claims["exp"]]
+    if len(ids) != 1 or not all(type(number) is int and 0 < number < 2**63 for number in numbers):
+        raise ValueError("not one id and two times")
+    return claims
+
+
+def _decoded(text: str, secret: str, previous: str | None, options: dict | None = None) -> dict:
+    try:
+        return jwt.decode(text, secret, ["HS256"], options=options)
+    except jwt.InvalidSignatureError:
+        if previous is None:
+            raise
+        return jwt.decode(text, previous, ["HS256"], options=options)

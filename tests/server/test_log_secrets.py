@@ -261,7 +261,7 @@ def test_a_library_and_pythons_warnings_write_such_lines_too(tmp_path):
     code = """
 import logging, warnings
 from mechtech import create_app, settings
-from mechtech.web.server_log import logging_config
+from mechtech.web.request_log import logging_config
 loaded = settings.load()
 logging.config.dictConfig(logging_config(loaded.log_format))
 create_app(loaded)
