@@ -19,7 +19,7 @@ from mechtech.openapi.routes import openapi
 from mechtech.pages.routes import pages
 from mechtech.passwords import Hasher
 from mechtech.web import authentication, origins, paths, proxies, rate_limit, request_log, security_headers
-from mechtech.web.error_handlers import errors
+from mechtech.web.error_handlers import error_handlers
 from mechtech.web.paths import App
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
@@ -44,7 +44,7 @@ def create_app(config: settings.Settings | None = None) -> App:
     for layer in (origins, rate_limit):
         layer.init_app(app)
     authentication.init_app(app, find_account=accounts.find)
-    for blueprint in (health, auth, booking, contact, mechanics, metrics, pages, openapi, errors):
+    for blueprint in (health, auth, booking, contact, mechanics, metrics, pages, openapi, error_handlers):
         app.register_blueprint(blueprint)
 
     app.json.sort_keys = False  # rows keep the order of their columns

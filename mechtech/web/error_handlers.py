@@ -6,33 +6,22 @@ from flask import Blueprint, request
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from mechtech.errors import (
-    InvalidJSON,
-    InvalidToken,
-    NotAllowed,
-    NotFound,
-    RateLimited,
-    Refusal,
-    ServerError,
-    TokenExpired,
-    Unavailable,
-)
+from mechtech import errors
 
 log = logging.getLogger("mechtech")
 
-OF_HTTP = {404: NotFound, 405: NotAllowed, 429: RateLimited}
-
+OF_HTTP = {404: errors.NotFound, 405: errors.NotAllowed, 429: errors.RateLimited}
 # What RFC 6750 has a client told about its token.
 CHALLENGES = {
-    InvalidToken: 'Bearer error="invalid_token", error_description="The token is not valid"',
-    TokenExpired: 'Bearer error="invalid_token", error_description="The token has expired"',
+    errors.InvalidToken: 'Bearer error="invalid_token", error_description="The token is not valid"',
+    errors.TokenExpired: 'Bearer error="invalid_token", error_description="The token has expired"',
 }
 
-errors = Blueprint("errors", __name__)
+error_handlers = Blueprint("errors", __name__)
 
 
-@errors.app_errorhandler(Refusal)
-def refused(refusal: Refusal):
+@error_handlers.app_errorhandler(errors.Refusal)
+def refused(refusal: errors.Refusal):
     body = {"error": refusal.code, "message": str(refusal), "requestId": request.environ["mechtech.request_id"]}
     headers = {}
     if refusal.fields:
@@ -44,29 +33,29 @@ def refused(refusal: Refusal):
     return body, refusal.status, headers
 
 
-@errors.app_errorhandler(HTTPException)
+@error_handlers.app_errorhandler(HTTPException)
 def refused_by_routing(error: HTTPException):
-    body, status, headers = refused(OF_HTTP.get(error.code, InvalidJSON)())
+    body, status, headers = refused(OF_HTTP.get(error.code, errors.InvalidJSON)())
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return body, status, headers
 
 
-@errors.app_errorhandler(StorageError)
-@errors.app_errorhandler(Unavailable)
-def unavailable(error: Unavailable | StorageError):
+@error_handlers.app_errorhandler(StorageError)
+@error_handlers.app_errorhandler(errors.Unavailable)
+def unavailable(error: errors.Unavailable | StorageError):
     """The database or the limiter's storage is locked, full, read-only, damaged or gone; the log tells the cause."""
     cause = error.__cause__ or error
     log.error("unavailable: %s: %s", type(cause).__name__, cause)
-    return refused(error if isinstance(error, Unavailable) else Unavailable(retry_after=1))
+    return refused(error if isinstance(error, errors.Unavailable) else errors.Unavailable(retry_after=1))
 
 
-@errors.app_errorhandler(InternalServerError)
-@errors.app_errorhandler(Exception)
+@error_handlers.app_errorhandler(InternalServerError)
+@error_handlers.app_errorhandler(Exception)
 def unforeseen(error: Exception):
     """The only place where the cause of a 500 is told: the log, under the request id.
 
     InternalServerError is what Flask makes of an error while an answer was written.
     """
     log.error("unforeseen", exc_info=getattr(error, "original_exception", None) or error)
-    return refused(ServerError())
+    return refused(errors.ServerError())

@@ -6,12 +6,12 @@ werkzeug's ProxyFix reads the list with quotes in it, so that a client's lone qu
 import re
 from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
 from flask import Flask
 
-# As proxies write it: an address alone, an IPv4 address with a port, or an IPv6 address in brackets, with or without.
-HOP = re.compile(r"\[(?P<v6>[^\]]*)\](?::[0-9]+)?|(?P<v4>[0-9.]+):[0-9]+|(?P<alone>.*)")
+# As proxies write it: an IPv6 address in brackets, with a port or without, an IPv4 address with one, an address alone.
+HOP = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+|(.*)", re.DOTALL)
 
 
 def init_app(app: Flask) -> None:
@@ -36,8 +36,7 @@ def init_app(app: Flask) -> None:
 def _address(hop: str) -> str:
     """Raises ValueError for a text that is no address."""
     match = HOP.fullmatch(hop)
-    text = (match and (match["v6"] or match["v4"] or match["alone"])) or ""
-    return str(ip_address(text.partition("%")[0]))  # the zone of an IPv6 address is free text
+    return str(ip_address(match[match.lastindex].partition("%")[0]))  # the zone of an IPv6 address is free text
 
 
 @lru_cache(1024)
@@ -47,6 +46,5 @@ def network_of(address: str | None) -> str:
         ip = ip_address((address or "").partition("%")[0])
     except ValueError:
         return address or "unknown"
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is None:
-        return str(ip_network((ip, 64), strict=False))
-    return str(getattr(ip, "ipv4_mapped", None) or ip)
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return str(ip if ip.version == 4 else ip_network((ip, 64), strict=False))
