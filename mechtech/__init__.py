@@ -18,7 +18,7 @@ from mechtech.metrics.routes import metrics
 from mechtech.openapi.routes import openapi
 from mechtech.pages.routes import pages
 from mechtech.passwords import Hasher
-from mechtech.web import authentication, origins, paths, proxies, rate_limit, request_log, security_headers
+from mechtech.web import origins, paths, proxies, rate_limit, request_log, security_headers
 from mechtech.web.error_handlers import error_handlers
 from mechtech.web.paths import App
 
@@ -30,9 +30,8 @@ def create_app(config: settings.Settings | None = None) -> App:
     config = config or settings.load()
     app = App(__name__, static_folder=None)
     app.config["settings"] = config
-    app.extensions["mechtech.db"] = open_database(
-        config.database_url, config.db_path, SCHEMA.read_text(encoding="utf-8")
-    )
+    schema = SCHEMA.read_text(encoding="utf-8")
+    app.extensions["mechtech.db"] = open_database(config.database_url, config.db_path, schema)
     hashed_at_once = max(1, cores() // config.web_concurrency)
     app.extensions["mechtech.hasher"] = Hasher(config.bcrypt_rounds, hashed_at_once)
 
@@ -43,7 +42,7 @@ def create_app(config: settings.Settings | None = None) -> App:
     # (web/authentication.py), follow as decorators of each route.
     for layer in (origins, rate_limit):
         layer.init_app(app)
-    authentication.init_app(app, find_account=accounts.find)
+    app.extensions["mechtech.find_account"] = accounts.find
     for blueprint in (health, auth, booking, contact, mechanics, metrics, pages, openapi, error_handlers):
         app.register_blueprint(blueprint)
 

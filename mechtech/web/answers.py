@@ -37,6 +37,16 @@ TOTAL = fields.Integer(metadata=about("How many match; it stops counting at 10,0
 NEXT_CURSOR = fields.String(allow_none=True, metadata=about("For the query `cursor`; null on the last page."))
 
 
+def note(**facts):
+    """A decorator, by which a view carries these facts for the description."""
+
+    def decorate(view):
+        vars(view).update(facts)
+        return view
+
+    return decorate
+
+
 def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
     """What stands at a view for the description: its success, and what it may raise itself.
 
@@ -58,22 +68,12 @@ def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
 
 def gives_file(content_type: str):
     """For a view that sends a file of this type, with an ETag."""
-
-    def decorate(view):
-        view.content_type = content_type
-        return view
-
-    return decorate
+    return note(content_type=content_type)
 
 
 def gives_text(content_type: str):
     """For a view that answers with a text of this type, which is made anew each time."""
-
-    def decorate(view):
-        view.text_type = content_type
-        return view
-
-    return decorate
+    return note(text_type=content_type)
 
 
 def may_raise(view, *refusals: type[Refusal]):

@@ -8,21 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
 
-from flask import Flask, current_app, request
+from flask import current_app, request
 
 from mechtech.errors import Forbidden, InvalidToken, NotFound, Refusal, TokenExpired, Unauthorized
 from mechtech.web import tokens
-from mechtech.web.answers import may_raise
+from mechtech.web.answers import may_raise, note
 
-FIND_ACCOUNT = "mechtech.find_account"
 BAD_TOKEN = (Unauthorized, InvalidToken, TokenExpired)
 # What opens an endpoint, as OpenAPI has it: one of these.
 NO_TOKEN, USER_TOKEN, BOOKING_TOKEN, METRICS_TOKEN = {}, {"userToken": []}, {"bookingToken": []}, {"metricsToken": []}
-
-
-def init_app(app: Flask, find_account: Callable[[int], dict | None]) -> None:
-    """find_account: the account's row by its id, or None."""
-    app.extensions[FIND_ACCOUNT] = find_account
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ def _find_caller(environ: dict) -> Caller:
     claims = tokens.read(token)
     if "bookingId" in claims:
         return Caller(booking=claims)
-    account = current_app.extensions[FIND_ACCOUNT](claims["userId"])
+    account = current_app.extensions["mechtech.find_account"](claims["userId"])
     if account is None or not tokens.is_current(claims, account):
         raise InvalidToken
     environ["mechtech.user_id"] = account["id"]  # for the log
@@ -80,7 +74,8 @@ def _bearer_token(environ: dict) -> str | None:
     return token.strip() if scheme else None
 
 
-def _caller_or_guest() -> Caller:
+def caller_or_guest() -> Caller:
+    """A guest where the token is not good: that is for the view's own decorator to refuse."""
     try:
         return _caller()
     except BAD_TOKEN:
@@ -108,12 +103,6 @@ def _holder() -> Caller:
     return Caller()
 
 
-def anyone(view):
-    """It makes no difference who asks: no token is looked at."""
-    view.who, view.security = "anyone", []
-    return view
-
-
 def _who(name: str, find: Callable[[], Caller], security: list[dict], *refusals: type[Refusal]):
     """A decorator. find: raises the refusals. name and security: for the index and the description."""
 
@@ -128,8 +117,10 @@ def _who(name: str, find: Callable[[], Caller], security: list[dict], *refusals:
     return decorate
 
 
+# It makes no difference who asks: no token is looked at.
+anyone = note(who="anyone", security=[])
 # Anyone; a token that is not good counts as none.
-visitor = _who("anyone", _caller_or_guest, [NO_TOKEN, USER_TOKEN, BOOKING_TOKEN])
+visitor = _who("anyone", caller_or_guest, [NO_TOKEN, USER_TOKEN, BOOKING_TOKEN])
 # Anyone; but a token that is sent must be good: nothing of a user's silently becomes a guest's.
 guest = _who("anyone", _caller, [NO_TOKEN, USER_TOKEN], *BAD_TOKEN)
 # The holder of a user's token.
@@ -140,8 +131,3 @@ admin = _who("admin", partial(_require, "admin"), [USER_TOKEN], *BAD_TOKEN, Forb
 owner = _who("owner", partial(_require, "owner"), [USER_TOKEN, BOOKING_TOKEN], *BAD_TOKEN)
 # The holder of METRICS_TOKEN, as a bearer token; where that is not set there is no such path.
 holder = _who("holder", _holder, [METRICS_TOKEN], NotFound, Unauthorized, InvalidToken)
-
-
-def calls_as_admin() -> bool:
-    """Whether an admin calls. A token that is not good is for the view's own decorator to refuse."""
-    return _caller_or_guest().is_admin

@@ -10,7 +10,7 @@ from flask import g, request
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
 from mechtech.web.answers import may_raise
-from mechtech.web.authentication import calls_as_admin
+from mechtech.web.authentication import caller_or_guest
 
 LIMIT = 64 * 1024  # bytes
 UNKNOWN = "This name is not known here."
@@ -61,7 +61,7 @@ def asks(schema, for_admin=None):
     def decorate(view):
         @wraps(view)
         def validated(*args, **kwargs):
-            chosen = load_for_admin if for_admin and calls_as_admin() else load
+            chosen = load_for_admin if for_admin and caller_or_guest().is_admin else load
             return view(*args, query=chosen(request.query_string), **kwargs)
 
         validated.query_schema = for_admin or schema

@@ -46,9 +46,8 @@ def init_app(app: Flask) -> None:
             now, method, address = clock.text(clock.now()), environ["REQUEST_METHOD"], environ["REMOTE_ADDR"]
             path, user = _plain(asked), environ.get("mechtech.user_id")
             if as_json:
-                rule = environ["werkzeug.request"].url_rule
                 line = {"time": now, "level": "INFO", "request_id": request_id, "address": address, "method": method}
-                line |= {"path": path, "route": rule and rule.rule, "status": int(status[:3])}
+                line |= {"path": path, "route": route_of(environ), "status": int(status[:3])}
                 _write(json.dumps({**line, "milliseconds": round(milliseconds, 1), "user": user}))
             else:
                 what = f"{address} {method} {path} {status[:3]} {milliseconds:.1f}ms"
@@ -63,6 +62,12 @@ def init_app(app: Flask) -> None:
 def name_account(user_id: int) -> None:
     """Have the request's line tell this account."""
     request.environ["mechtech.user_id"] = user_id
+
+
+def route_of(environ: dict) -> str | None:
+    """The rule of the route that answers, once there is an answer; None where no route does."""
+    rule = environ["werkzeug.request"].url_rule
+    return rule and rule.rule
 
 
 @lru_cache(1024)

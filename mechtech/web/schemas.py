@@ -41,18 +41,16 @@ class Body(Input):
 
     @pre_load
     def read_empty(self, data: dict, **kwargs) -> dict:
-        read = {}
+        read = dict(data)
         for name, value in data.items():
             field = self.sent_names.get(name)
-            if field is None or field.required or not _is_empty(value, field):
-                read[name] = value
-            elif field.allow_none:
-                read[name] = None
+            is_blank = isinstance(value, str) and value.isspace() and isinstance(field, Text)
+            if field and not field.required and (is_blank or value in (None, "")):
+                if field.allow_none:
+                    read[name] = None
+                else:
+                    del read[name]
         return read
-
-
-def _is_empty(value, field) -> bool:
-    return value in (None, "") or (isinstance(field, Text) and isinstance(value, str) and value.isspace())
 
 
 class Part(Body):
