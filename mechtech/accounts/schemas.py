@@ -116,6 +116,4 @@ class User(Answer):
 
 
 TOKEN = fields.String(metadata=about("The user's token, for `Authorization: Bearer …`.", "eyJhbGci…"))
-NEW_TOKEN = fields.String(
-    metadata={"optional": True, **about("With a new password, which ends every token from before.", "eyJhbGci…")}
-)
+NEW_TOKEN = fields.String(metadata=about("With a new password, which ends every other.", "eyJhbGci…", optional=True))

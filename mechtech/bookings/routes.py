@@ -5,7 +5,7 @@ from flask import Blueprint, current_app
 from mechtech import clock
 from mechtech.bookings import changes, repository, rules, schemas
 from mechtech.bookings.schemas import BOOKING_ID, BOOKING_TOKEN, RATING, REFERENCE, STATUS
-from mechtech.errors import Conflict, Forbidden, NotFound
+from mechtech.errors import Conflict, Forbidden
 from mechtech.mail.outbox import send_link
 from mechtech.texts import address_key
 from mechtech.web import idempotency, tokens
@@ -51,7 +51,7 @@ def list_page(query: PageQuery, caller: Caller) -> dict:
 
 @booking.get("/<booking_id:id>")
 @owner
-@gives(200, NotFound, booking=schemas.WholeBooking)
+@gives(booking=schemas.WholeBooking)
 def show(id: int, caller: Caller) -> dict:
     """Show a booking with its service and its history."""
     return {"booking": repository.find(id, caller)}
@@ -60,7 +60,7 @@ def show(id: int, caller: Caller) -> dict:
 @booking.put("/<booking_id:id>")
 @takes(schemas.BookingUpdateBody)
 @owner
-@gives(200, Forbidden, NotFound, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
+@gives(200, Forbidden, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
 def update(id: int, fields: dict, caller: Caller) -> dict:
     """Cancel or correct a booking; for an admin, also take it through its life."""
     status = changes.update(id, fields, caller, current_app.config["settings"].mechanic_capacity)
@@ -84,7 +84,7 @@ def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
 
 @booking.delete("/<booking_id:id>")
 @owner
-@gives(200, NotFound, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
+@gives(200, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
 def cancel(id: int, caller: Caller) -> dict:
     """Cancel a booking. It stays, as a cancelled one."""
     status = changes.update(id, {"status": "cancelled"}, caller, current_app.config["settings"].mechanic_capacity)
@@ -94,7 +94,7 @@ def cancel(id: int, caller: Caller) -> dict:
 @booking.post("/<booking_id:id>/review")
 @takes(schemas.ReviewBody)
 @owner
-@gives(201, Forbidden, NotFound, Conflict, message=SENTENCE, rating=RATING)
+@gives(201, Forbidden, Conflict, message=SENTENCE, rating=RATING)
 def review(id: int, fields: dict, caller: Caller) -> tuple[dict, int]:
     """Review a completed booking, once."""
     changes.review(id, fields["rating"], fields["review"], caller)

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from mechtech.bookings.rules import STATUSES
 from mechtech.mechanics.schemas import MechanicName
@@ -28,16 +28,13 @@ ISO_8601 = re.compile(f"{DAY}(?:T{TIME})?")
 class Moment(Text):
     """An ISO 8601 date or UTC time; loads as a time to the second, a date as the beginning of the day."""
 
-    default_error_messages = {
-        "not_moment": "This must be a date like 2026-01-19, or a time like 2026-01-19T10:30:00Z.",
-    }
     described = {"pattern": f"^{ISO_8601.pattern}$", "description": MOMENT}
     time_of_date = "T00:00:00Z"
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if not ISO_8601.fullmatch(text):
-            raise self.make_error("not_moment")
+            raise ValidationError("This must be a date like 2026-01-19, or a time like 2026-01-19T10:30:00Z.")
         if "T" not in text:
             return text + self.time_of_date
         return datetime.fromisoformat(text).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -56,12 +53,7 @@ class ReachableBody(Place):
     description = Text(
         multiline=True, load_default=None, validate=Length(max=2000), description="What has happened. Lines may break."
     )
-    location = Text(
-        load_default=None,
-        validate=Length(max=500),
-        description="Where the vehicle is, for a person.",
-        example="Canal St, New York",
-    )
+    location = Text(load_default=None, validate=Length(max=500), description="Where the vehicle is, for a person.")
 
 
 class BookingBody(ReachableBody):
@@ -74,18 +66,15 @@ class BookingBody(ReachableBody):
 
 
 class BookingUpdateBody(Part, ReachableBody):
-    """One field at least. An owner's may be `status` (cancelled) and the corrections; the rest is an admin's."""
+    """One field at least. An owner's may be `status` (cancelled) and the corrections; the rest is an admin's.
+
+    The mechanic must be verified; null takes the mechanic off.
+    """
 
     min_properties = 1
 
     status = Choice(STATUSES, example="confirmed")
-    mechanic_id = Whole(
-        data_key="mechanicId",
-        load_default=None,
-        validate=Range(1, 2**63 - 1),
-        description="A verified mechanic; null takes the mechanic off.",
-        example=4,
-    )
+    mechanic_id = Whole(data_key="mechanicId", load_default=None, validate=Range(1, 2**63 - 1), example=4)
     cost = Number(load_default=None, validate=Range(0, 10_000_000), description=COMPLETED)
     service_date = Moment(data_key="serviceDate", description=f"{MOMENT} {COMPLETED}")
 
@@ -116,28 +105,21 @@ class AdminBookingQuery(BookingQuery):
     """`q` is part of the reference, name, e-mail address or phone."""
 
     mechanic_id = Digits(
-        data_key="mechanicId",
-        load_default=None,
-        validate=Range(1, 999_999_999),
-        description="Whom they are given to. For an admin only.",
+        data_key="mechanicId", load_default=None, validate=Range(1, 999_999_999), description="For an admin only."
     )
     search = Text(
         data_key="q",
         load_default=None,
         validate=Length(1, 100),
         post_load=[ascii_address, str.casefold],
-        description="A part of the reference, name, e-mail address or phone. For an admin only.",
+        description="Part of the reference, name, address or phone. For an admin only.",
     )
 
 
-REFERENCE = fields.String(
-    metadata=about("For people: what to tell on the phone. It is as good as the number in a path.", "BK000025")
-)
+REFERENCE = fields.String(metadata=about("For the phone; in a path as good as the number.", "BK000025"))
 BOOKING_ID = fields.Integer(metadata=about(example=25))
 STATUS = fields.String(validate=validate.OneOf(STATUSES))
-BOOKING_TOKEN = fields.String(
-    metadata={"optional": True, **about("Opens this one booking for 90 days, where it is not a user's.", "eyJhbGci…")}
-)
+BOOKING_TOKEN = fields.String(metadata=about("Opens a guest's booking, for 90 days.", "eyJhbGci…", optional=True))
 RATING = fields.Integer(metadata=about("The rating that was given.", 5))
 
 

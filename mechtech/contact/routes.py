@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from mechtech.contact import repository
 from mechtech.contact.schemas import MESSAGE_ID, ContactBody, ContactQuery, Message
-from mechtech.errors import Conflict, NotFound, found
+from mechtech.errors import Conflict, found
 from mechtech.web import idempotency
 from mechtech.web.answers import NEXT_CURSOR, SENTENCE, TOTAL, gives
 from mechtech.web.authentication import Caller, admin, anyone
@@ -38,7 +38,7 @@ def list_page(query: PageQuery, caller: Caller) -> dict:
 
 @contact.get("/<row_id:id>")
 @admin
-@gives(200, NotFound, message=Message)
+@gives(message=Message)
 def show(id: int, caller: Caller) -> dict:
     """Show a message."""
     return {"message": found(repository.find(id))}
@@ -46,7 +46,7 @@ def show(id: int, caller: Caller) -> dict:
 
 @contact.put("/<row_id:id>/read")
 @admin
-@gives(200, NotFound, message=SENTENCE, messageId=MESSAGE_ID)
+@gives(message=SENTENCE, messageId=MESSAGE_ID)
 def mark_read(id: int, caller: Caller) -> dict:
     """Mark a message as read."""
     found(repository.mark_read(id))
@@ -55,7 +55,7 @@ def mark_read(id: int, caller: Caller) -> dict:
 
 @contact.delete("/<row_id:id>")
 @admin
-@gives(200, NotFound, message=SENTENCE, messageId=MESSAGE_ID)
+@gives(message=SENTENCE, messageId=MESSAGE_ID)
 def delete(id: int, caller: Caller) -> dict:
     """Delete a message."""
     found(repository.delete(id))

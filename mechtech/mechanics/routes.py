@@ -5,7 +5,7 @@ from flask import Blueprint, current_app
 from mechtech.database import get_db
 from mechtech.errors import NotFound, found
 from mechtech.mechanics import repository, schemas, search
-from mechtech.mechanics.schemas import AVAILABLE, FOUND, SLOTS, Mechanic, MechanicFound, MechanicName, RecentService
+from mechtech.mechanics.schemas import FOUND, FREE, SLOTS, Mechanic, MechanicFound, MechanicName, RecentService
 from mechtech.web.answers import SENTENCE, gives
 from mechtech.web.authentication import Caller, admin, visitor
 from mechtech.web.body import asks, takes
@@ -34,7 +34,7 @@ def list_matching(query: dict, caller: Caller) -> dict:
 
 @mechanics.get("/<row_id:id>")
 @visitor
-@gives(200, NotFound, mechanic=Mechanic, recentServices=[RecentService])
+@gives(mechanic=Mechanic, recentServices=[RecentService])
 def show(id: int, caller: Caller) -> dict:
     """Show a mechanic and their ten newest services."""
     return {"mechanic": _shown(id, caller), "recentServices": repository.find_recent_services(id)}
@@ -42,15 +42,7 @@ def show(id: int, caller: Caller) -> dict:
 
 @mechanics.get("/<row_id:id>/availability")
 @visitor
-@gives(
-    200,
-    NotFound,
-    mechanic=MechanicName,
-    available=AVAILABLE,
-    capacity=SLOTS,
-    currentBookings=SLOTS,
-    availableSlots=SLOTS,
-)
+@gives(mechanic=MechanicName, available=FREE, capacity=SLOTS, currentBookings=SLOTS, availableSlots=SLOTS)
 def availability(id: int, caller: Caller) -> dict:
     """Tell how many slots a mechanic has, and how many are free.
 
@@ -79,7 +71,7 @@ def create(fields: dict, caller: Caller) -> tuple[dict, int]:
 @mechanics.put("/<row_id:id>")
 @takes(schemas.MechanicUpdateBody)
 @admin
-@gives(200, NotFound, message=SENTENCE, mechanic=Mechanic)
+@gives(message=SENTENCE, mechanic=Mechanic)
 def update(id: int, fields: dict, caller: Caller) -> dict:
     """Change a mechanic."""
     return {"message": "The mechanic is saved.", "mechanic": repository.update(id, fields)}

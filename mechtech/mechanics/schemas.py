@@ -73,7 +73,7 @@ class Mechanic(MechanicName):
 
 
 class MechanicFound(Mechanic):
-    distance_km = fields.Float(metadata={"optional": True, **about("From the place in the query, if it has one.", 2.9)})
+    distance_km = fields.Float(metadata=about("From the place in the query.", 2.92, optional=True))
 
 
 class RecentService(Answer):
@@ -89,5 +89,5 @@ class RecentService(Answer):
 
 
 FOUND = fields.Integer(metadata=about("How many match, also where `limit` leaves some out.", 1))
-AVAILABLE = fields.Boolean(metadata=about("Whether a slot is free.", True))
+FREE = fields.Boolean(metadata=about("Whether a slot is free.", True))
 SLOTS = fields.Integer(metadata=about(example=5))

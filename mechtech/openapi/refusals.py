@@ -30,7 +30,7 @@ class Error(Answer):
     wrong_fields = fields.Dict(
         values=fields.String(),
         data_key="fields",
-        metadata={"optional": True, "description": "With `validation` and `invalid_credentials`: what is wrong where."},
+        metadata=about("With `validation` and `invalid_credentials`: what is wrong where.", optional=True),
     )
 
 

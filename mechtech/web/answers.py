@@ -29,10 +29,7 @@ class Time(fields.String):
 
 
 SENTENCE = fields.String(metadata=about("For a person.", "It is done."))
-IGNORED = fields.List(
-    fields.String(),
-    metadata={"optional": True, "description": "The fields of the body that the endpoint does not know, if any."},
-)
+IGNORED = fields.List(fields.String(), metadata=about("Fields of the body that are not known here.", optional=True))
 TOTAL = fields.Integer(metadata=about("How many match; it stops counting at 10,000.", 1))
 NEXT_CURSOR = fields.String(allow_none=True, metadata=about("For the query `cursor`; null on the last page."))
 
@@ -48,7 +45,7 @@ def note(**facts):
 
 
 def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
-    """What stands at a view for the description: its success, and what it may raise itself.
+    """What stands at a view for the description: its success, and what it may raise, but for NotFound of an id.
 
     answer: the fields of the success by name: a field of marshmallow's, the schema of an object, or a list with one.
     """

@@ -12,9 +12,9 @@ from marshmallow import fields, validate
 from mechtech import texts
 
 
-def about(description: str | None = None, example=None) -> dict:
+def about(description: str | None = None, example=None, **more) -> dict:
     """The metadata of a field, for the description of the API."""
-    told = {"description": description, "examples": None if example is None else [example]}
+    told = {"description": description, "examples": None if example is None else [example], **more}
     return {name: value for name, value in told.items() if value is not None}
 
 
