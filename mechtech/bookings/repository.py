@@ -9,9 +9,8 @@ from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
 from mechtech.mail import outbox
 from mechtech.texts import address_key
-from mechtech.web import idempotency
 from mechtech.web.authentication import Caller
-from mechtech.web.idempotency import Retry
+from mechtech.web.idempotency import create_once
 from mechtech.web.tokens import BOOKING_SECONDS
 
 SELECT = """
@@ -36,8 +35,8 @@ CONDITIONS = {  # what a list can be asked for; `search` is in lower case
 }
 
 
-def create(booking: dict, retry: Retry, caller: Caller) -> tuple[dict, bool]:
-    """id, user_id and created_at of the booking that this request made, and whether an earlier try made it.
+def create(booking: dict, caller: Caller) -> dict:
+    """The booking that this request made, or an earlier try: its id, user_id and created_at at least.
 
     What an admin books for a caller is a guest's.
     """
@@ -53,10 +52,10 @@ def create(booking: dict, retry: Retry, caller: Caller) -> tuple[dict, bool]:
         outbox.add(tx, settings, "booked", told)
         return booking_id
 
-    booking_id, earlier = idempotency.create_once("booking", retry, insert)
+    booking_id, earlier = create_once("booking", caller.user_id, insert)
     if earlier:
         row = get_db().one("SELECT user_id, created_at FROM bookings WHERE id = :id", {"id": booking_id})
-    return {**row, "id": booking_id}, earlier
+    return {**row, "id": booking_id}
 
 
 def list_page(

@@ -8,7 +8,7 @@ from mechtech.bookings.schemas import BOOKING_ID, BOOKING_TOKEN, RATING, REFEREN
 from mechtech.errors import Conflict, Forbidden
 from mechtech.mail.outbox import send_link
 from mechtech.texts import address_key
-from mechtech.web import idempotency, tokens
+from mechtech.web import tokens
 from mechtech.web.answers import NEXT_CURSOR, SENTENCE, TOTAL, gives
 from mechtech.web.authentication import Caller, anyone, guest, owner, user
 from mechtech.web.body import asks, takes
@@ -22,10 +22,9 @@ booking = Blueprint("booking", __name__, url_prefix="/api/booking")
 @takes(schemas.BookingBody, headers=RetryHeaders)
 @guest
 @gives(201, Conflict, message=SENTENCE, id=REFERENCE, bookingId=BOOKING_ID, status=STATUS, bookingToken=BOOKING_TOKEN)
-def create(fields: dict, headers: dict, caller: Caller) -> tuple[dict, int, dict]:
+def create(fields: dict, caller: Caller) -> tuple[dict, int]:
     """Book help, as a guest or as a user."""
-    retry = idempotency.retry(headers["retry_key"], caller.user_id)
-    made, replayed = repository.create(fields, retry, caller)
+    made = repository.create(fields, caller)
     answer = {
         "message": "Your booking is received.",
         "id": rules.reference(made["id"]),
@@ -34,7 +33,7 @@ def create(fields: dict, headers: dict, caller: Caller) -> tuple[dict, int, dict
     }
     if made["user_id"] is None:
         answer["bookingToken"] = tokens.for_booking(made["id"], clock.seconds(made["created_at"]))
-    return answer, 201, idempotency.replay_headers(replayed)
+    return answer, 201
 
 
 @booking.get("")

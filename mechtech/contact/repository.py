@@ -6,15 +6,14 @@ from mechtech import clock
 from mechtech.database import Transaction, get_db
 from mechtech.database.page import Position, page
 from mechtech.mail import outbox
-from mechtech.web import idempotency
-from mechtech.web.idempotency import Retry
+from mechtech.web.idempotency import create_once
 
 COLUMNS = 'id, "fullName", email, message, status, created_at, updated_at'
 CONDITIONS = {"status": "status = :status"}
 
 
-def create(message: dict, retry: Retry) -> tuple[int, bool]:
-    """The id of the message that this request made, and whether an earlier try made it."""
+def create(message: dict) -> int:
+    """The id of the message that this request made, or an earlier try."""
     settings = current_app.config["settings"]
     row = {**message, **clock.stamps()}
 
@@ -30,7 +29,8 @@ def create(message: dict, retry: Retry) -> tuple[int, bool]:
         outbox.add(tx, settings, "owner_message", {**row, "id": made[0]["id"]})
         return made[0]["id"]
 
-    return idempotency.create_once("contact", retry, insert)
+    message_id, _ = create_once("contact", None, insert)
+    return message_id
 
 
 def list_page(filters: dict, after: Position | None, limit: int) -> tuple[list[dict], int, Position | None]:

@@ -5,7 +5,6 @@ from flask import Blueprint
 from mechtech.contact import repository
 from mechtech.contact.schemas import MESSAGE_ID, ContactBody, ContactQuery, Message
 from mechtech.errors import Conflict, found
-from mechtech.web import idempotency
 from mechtech.web.answers import NEXT_CURSOR, SENTENCE, TOTAL, gives
 from mechtech.web.authentication import Caller, admin, anyone
 from mechtech.web.body import asks, takes
@@ -19,11 +18,9 @@ contact = Blueprint("contact", __name__, url_prefix="/api/contact")
 @takes(ContactBody, headers=RetryHeaders)
 @anyone
 @gives(201, Conflict, message=SENTENCE, id=MESSAGE_ID)
-def create(fields: dict, headers: dict) -> tuple[dict, int, dict]:
+def create(fields: dict) -> tuple[dict, int]:
     """Send a message."""
-    message_id, replayed = repository.create(fields, idempotency.retry(headers["retry_key"], None))
-    answer = {"message": "Thank you, we have your message.", "id": message_id}
-    return answer, 201, idempotency.replay_headers(replayed)
+    return {"message": "Thank you, we have your message.", "id": repository.create(fields)}, 201
 
 
 @contact.get("")

@@ -20,8 +20,8 @@ def takes(schema, headers=None):
     """The view gets `fields`: the body as the schema loads it.
 
     Fields that the schema does not know are an error of a PUT; the success of a POST names them as `ignored`.
-    headers: a schema for headers of the request, which the view gets as `headers`. They are validated with the body,
-    so that all that is wrong is told at once.
+    headers: a schema for headers of the request, which are validated with the body, so that all that is wrong is told
+    at once.
     """
     loader, header_loader = schema(), headers and headers()
 
@@ -35,8 +35,7 @@ def takes(schema, headers=None):
                 wrong |= dict.fromkeys(unknown, UNKNOWN)
             if header_loader:
                 sent = {name: request.headers[name] for name in header_loader.sent_names if name in request.headers}
-                kwargs["headers"], wrong_headers = header_loader.read(sent)
-                wrong |= wrong_headers
+                wrong |= header_loader.read(sent)[1]
             if wrong:
                 raise Invalid(fields=wrong)
             answer = view(*args, **kwargs)

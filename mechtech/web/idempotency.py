@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import NamedTuple
 
+from flask import request
 from marshmallow.fields import String
 from marshmallow.validate import Regexp
 
@@ -18,7 +18,7 @@ KEPT_SECONDS = 24 * 3600
 
 
 class RetryHeaders(Input):
-    """What a POST that may be retried takes from its headers; None where the key is not sent."""
+    """What a POST that may be retried takes from its headers."""
 
     retry_key = String(
         data_key="Idempotency-Key",
@@ -28,37 +28,24 @@ class RetryHeaders(Input):
     )
 
 
-class Retry(NamedTuple):
-    """What tells one request from another: the resource, the client's key, a hash of the body, and whose it is."""
+def create_once(resource: str, user_id: int | None, insert: Callable[[Transaction], int]) -> tuple[int, bool]:
+    """The id of the row that this request made, and whether an earlier try made it, which a header then tells.
 
-    key: str | None  # None: the client sent no Idempotency-Key
-    body_hash: bytes | None  # None without a key
-    user_id: int | None  # None: a guest
-
-
-def retry(key: str | None, user_id: int | None) -> Retry:
-    """What the present request is, for `once`."""
-    return Retry(key, key and sha256(body.raw()).digest(), user_id)
-
-
-def replay_headers(replayed: bool) -> dict[str, str]:
-    """The headers of an answer; replayed: whether an earlier try made the row."""
-    return {"Idempotent-Replayed": "true"} if replayed else {}
-
-
-def create_once(resource: str, retry: Retry, insert: Callable[[Transaction], int]) -> tuple[int, bool]:
-    """The id of the row that this request made, and whether an earlier try made it.
-
-    insert: makes the row in the transaction that it gets, and returns its id. Raises Conflict if the key was used for
-    another body. A request with the same key that comes at the same time waits for the end of the transaction.
+    user_id: None for a guest. insert: makes the row in the transaction that it gets, and returns its id. Raises
+    Conflict if the key was used for another body.
     """
-    return get_db().transaction(lambda tx: _once(tx, resource, retry, insert))
+    if "Idempotency-Key" not in request.headers:
+        return get_db().transaction(insert), False
+    key = {"resource": resource, "user_id": user_id or 0, "key": request.headers["Idempotency-Key"]}
+    body_hash = sha256(body.raw()).digest()
+    row_id, earlier = get_db().transaction(lambda tx: _once(tx, key, body_hash, insert))
+    if earlier:
+        request.environ["mechtech.headers"] += [("Idempotent-Replayed", "true")]
+    return row_id, earlier
 
 
-def _once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[Transaction], int]) -> tuple[int, bool]:
-    if retry.key is None:
-        return insert(tx), False
-    key = {"resource": resource, "user_id": retry.user_id or 0, "key": retry.key}
+def _once(tx: Transaction, key: dict, body_hash: bytes, insert: Callable[[Transaction], int]) -> tuple[int, bool]:
+    """A request with the same key that comes at the same time waits for the end of the transaction."""
     times = {"oldest_kept": oldest_kept(), "now": clock.text(clock.now())}
     is_new = tx.write(
         """
@@ -69,7 +56,7 @@ def _once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[Transa
         WHERE idempotency_keys.created_at <= :oldest_kept
         RETURNING key
         """,
-        {**key, **times, "body_hash": retry.body_hash},
+        {**key, **times, "body_hash": body_hash},
     )
     if not is_new:
         earlier = tx.one(
@@ -80,7 +67,7 @@ def _once(tx: Transaction, resource: str, retry: Retry, insert: Callable[[Transa
             """,
             key,
         )
-        if earlier["body_hash"] != retry.body_hash:
+        if earlier["body_hash"] != body_hash:
             raise Conflict("This Idempotency-Key was used for another request.")
         return earlier["row_id"], True
     # More of the expired ones than come in, so that the table stays small.
