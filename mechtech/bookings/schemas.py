@@ -116,7 +116,7 @@ class AdminBookingQuery(BookingQuery):
     )
 
 
-REFERENCE = fields.String(metadata=about("For the phone; in a path as good as the number.", "BK000025"))
+REFERENCE = fields.String(metadata=about("To tell on the phone. In a path it is as good as the number.", "BK000025"))
 BOOKING_ID = fields.Integer(metadata=about(example=25))
 STATUS = fields.String(validate=validate.OneOf(STATUSES))
 BOOKING_TOKEN = fields.String(metadata=about("Opens a guest's booking, for 90 days.", "eyJhbGci…", optional=True))

@@ -5,7 +5,7 @@ from flask import Blueprint, current_app
 from mechtech.database import get_db
 from mechtech.errors import NotFound, found
 from mechtech.mechanics import repository, schemas, search
-from mechtech.mechanics.schemas import FOUND, FREE, SLOTS, Mechanic, MechanicFound, MechanicName, RecentService
+from mechtech.mechanics.schemas import CAPACITY, FOUND, FREE, SLOTS, TAKEN
 from mechtech.web.answers import SENTENCE, gives
 from mechtech.web.authentication import Caller, admin, visitor
 from mechtech.web.body import asks, takes
@@ -16,7 +16,7 @@ mechanics = Blueprint("mechanics", __name__, url_prefix="/api/mechanics")
 @mechanics.get("")
 @asks(schemas.MechanicQuery, for_admin=schemas.AdminMechanicQuery)
 @visitor
-@gives(total=FOUND, mechanics=[MechanicFound])
+@gives(total=FOUND, mechanics=[schemas.MechanicFound])
 def list_matching(query: dict, caller: Caller) -> dict:
     """List the mechanics: the best rated first, or the nearest to a place."""
     filters = {
@@ -34,7 +34,7 @@ def list_matching(query: dict, caller: Caller) -> dict:
 
 @mechanics.get("/<row_id:id>")
 @visitor
-@gives(mechanic=Mechanic, recentServices=[RecentService])
+@gives(mechanic=schemas.Mechanic, recentServices=[schemas.RecentService])
 def show(id: int, caller: Caller) -> dict:
     """Show a mechanic and their ten newest services."""
     return {"mechanic": _shown(id, caller), "recentServices": repository.find_recent_services(id)}
@@ -42,7 +42,7 @@ def show(id: int, caller: Caller) -> dict:
 
 @mechanics.get("/<row_id:id>/availability")
 @visitor
-@gives(mechanic=MechanicName, available=FREE, capacity=SLOTS, currentBookings=SLOTS, availableSlots=SLOTS)
+@gives(mechanic=schemas.MechanicName, available=FREE, capacity=CAPACITY, currentBookings=TAKEN, availableSlots=SLOTS)
 def availability(id: int, caller: Caller) -> dict:
     """Tell how many slots a mechanic has, and how many are free.
 
@@ -62,7 +62,7 @@ def availability(id: int, caller: Caller) -> dict:
 @mechanics.post("")
 @takes(schemas.MechanicBody)
 @admin
-@gives(201, message=SENTENCE, mechanic=Mechanic)
+@gives(201, message=SENTENCE, mechanic=schemas.Mechanic)
 def create(fields: dict, caller: Caller) -> tuple[dict, int]:
     """Add a mechanic."""
     return {"message": "The mechanic is added.", "mechanic": repository.create(fields)}, 201
@@ -71,7 +71,7 @@ def create(fields: dict, caller: Caller) -> tuple[dict, int]:
 @mechanics.put("/<row_id:id>")
 @takes(schemas.MechanicUpdateBody)
 @admin
-@gives(message=SENTENCE, mechanic=Mechanic)
+@gives(message=SENTENCE, mechanic=schemas.Mechanic)
 def update(id: int, fields: dict, caller: Caller) -> dict:
     """Change a mechanic."""
     return {"message": "The mechanic is saved.", "mechanic": repository.update(id, fields)}

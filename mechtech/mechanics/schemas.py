@@ -90,4 +90,4 @@ class RecentService(Answer):
 
 FOUND = fields.Integer(metadata=about("How many match, also where `limit` leaves some out.", 1))
 FREE = fields.Boolean(metadata=about("Whether a slot is free.", True))
-SLOTS = fields.Integer(metadata=about(example=5))
+CAPACITY, TAKEN, SLOTS = (fields.Integer(metadata=about(example=number)) for number in (5, 1, 4))
