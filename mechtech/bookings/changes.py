@@ -16,7 +16,7 @@ from mechtech.mechanics.repository import count_active
 from mechtech.web.authentication import Caller
 
 
-def update(booking_id: int, changes: dict, caller: Caller, capacity: int) -> str:
+def update(booking_id: int, changes: dict, caller: Caller) -> str:
     """The booking's status after the changes, whose names are columns of bookings and of service_history.
 
     Raises NotFound where it does not open for the caller, Forbidden, Conflict and Invalid as the rules have it.
@@ -30,7 +30,7 @@ def update(booking_id: int, changes: dict, caller: Caller, capacity: int) -> str
         mechanic = _lock_mechanic(tx, after["mechanic_id"])
         if changes.get("mechanic_id") is not None and not (mechanic and mechanic["verified"]):
             raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
-        if rules.takes_slot(before, after) and count_active(tx, after["mechanic_id"]) >= capacity:
+        if rules.takes_slot(before, after) and count_active(tx, after["mechanic_id"]) >= settings.mechanic_capacity:
             raise Conflict("This mechanic has no free slot.")
         tx.write(
             """

@@ -1,6 +1,6 @@
 """/api/booking: from "my car has stopped" to the review."""
 
-from flask import Blueprint, current_app
+from flask import Blueprint
 
 from mechtech import clock
 from mechtech.bookings import changes, repository, rules, schemas
@@ -62,8 +62,7 @@ def show(id: int, caller: Caller) -> dict:
 @gives(200, Forbidden, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
 def update(id: int, fields: dict, caller: Caller) -> dict:
     """Cancel or correct a booking; for an admin, also take it through its life."""
-    status = changes.update(id, fields, caller, current_app.config["settings"].mechanic_capacity)
-    return {"message": "The booking is updated.", "bookingId": id, "status": status}
+    return {"message": "The booking is updated.", "bookingId": id, "status": changes.update(id, fields, caller)}
 
 
 @booking.post("/<booking_id:id>/link")
@@ -86,7 +85,7 @@ def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
 @gives(200, Conflict, message=SENTENCE, bookingId=BOOKING_ID, status=STATUS)
 def cancel(id: int, caller: Caller) -> dict:
     """Cancel a booking. It stays, as a cancelled one."""
-    status = changes.update(id, {"status": "cancelled"}, caller, current_app.config["settings"].mechanic_capacity)
+    status = changes.update(id, {"status": "cancelled"}, caller)
     return {"message": "The booking is cancelled.", "bookingId": id, "status": status}
 
 
