@@ -4,7 +4,7 @@ import secrets
 from hashlib import blake2b
 
 from mechtech import clock
-from mechtech.database import Duplicate, assignments, get_db, values
+from mechtech.database import Duplicate, get_db
 from mechtech.errors import Invalid
 from mechtech.texts import clean_address
 
@@ -56,9 +56,17 @@ def create(*, name: str, email: str, phone: str | None, password: str, role: str
     """The new account's row; password: the hash. Raises Invalid if the address is taken, in whatever case."""
     row = {"name": name, "email": email, "phone": phone, "role": role, **new_password(password), **clock.stamps()}
     try:
-        return get_db().write(f"INSERT INTO users {values(row)} RETURNING {COLUMNS}", row)[0]
+        made = get_db().write(
+            f"""
+            INSERT INTO users (name, email, phone, role, password, token_key, created_at, updated_at)
+            VALUES (:name, :email, :phone, :role, :password, :token_key, :created_at, :updated_at)
+            RETURNING {COLUMNS}
+            """,
+            row,
+        )
     except Duplicate:
         raise Invalid(fields=TAKEN) from None
+    return made[0]
 
 
 def update(user_id: int, changes: dict, instead_of: str | None = None) -> dict | None:
@@ -66,15 +74,21 @@ def update(user_id: int, changes: dict, instead_of: str | None = None) -> dict |
 
     instead_of: a hash; None also where it is not there any more. So of two new passwords at once one wins.
     """
-    changes = {**changes, "updated_at": clock.text(clock.now())}
+    absent = dict.fromkeys(("name", "phone", "role", "password", "token_key"))
+    has_phone, now = int("phone" in changes), clock.text(clock.now())
     updated = get_db().write(
         f"""
         UPDATE users
-        SET {assignments(changes)}
+        SET name = COALESCE(:name, name),
+            phone = CASE WHEN :has_phone = 1 THEN :phone ELSE phone END,
+            role = COALESCE(:role, role),
+            password = COALESCE(:password, password),
+            token_key = COALESCE(:token_key, token_key),
+            updated_at = :now
         WHERE id = :id AND password = COALESCE(:instead_of, password)
         RETURNING {COLUMNS}
         """,
-        {**changes, "id": user_id, "instead_of": instead_of},
+        {**absent, **changes, "has_phone": has_phone, "now": now, "id": user_id, "instead_of": instead_of},
     )
     return updated[0] if updated else None
 

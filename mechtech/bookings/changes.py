@@ -9,7 +9,7 @@ from flask import current_app
 from mechtech import clock
 from mechtech.bookings import rules
 from mechtech.bookings.repository import add_step
-from mechtech.database import Transaction, assignments, get_db
+from mechtech.database import Transaction, get_db
 from mechtech.errors import Conflict, Forbidden, Invalid, NotFound
 from mechtech.mail import outbox
 from mechtech.mechanics.repository import count_active
@@ -51,14 +51,16 @@ def update(booking_id: int, changes: dict, caller: Caller) -> str:
                 """,
                 {**after, "now": now},
             )
-        if service := {name: changes[name] for name in rules.OF_SERVICE if name in changes}:
+        if rules.OF_SERVICE.keys() & changes.keys():
+            service = {"cost": changes.get("cost"), "service_date": changes.get("service_date")}
             tx.write(
-                f"""
+                """
                 UPDATE service_history
-                SET {assignments(service)}
-                WHERE booking_id = :booking_id
+                SET cost = CASE WHEN :has_cost = 1 THEN :cost ELSE cost END,
+                    service_date = COALESCE(:service_date, service_date)
+                WHERE booking_id = :id
                 """,
-                {**service, "booking_id": booking_id},
+                {**service, "has_cost": int("cost" in changes), "id": booking_id},
             )
         if kind := rules.mail_about(before, changes):
             told = {**after, "reference": rules.reference(booking_id), "mechanic": mechanic}

@@ -4,7 +4,7 @@ from flask import current_app
 
 from mechtech import clock
 from mechtech.bookings import rules
-from mechtech.database import Database, Transaction, get_db, values
+from mechtech.database import Database, Transaction, get_db
 from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
 from mechtech.mail import outbox
@@ -44,7 +44,21 @@ def create(booking: dict, caller: Caller) -> dict:
     row = {**booking, "user_id": None if caller.is_admin else caller.user_id, **clock.stamps()}
 
     def insert(tx: Transaction) -> int:
-        booking_id = tx.write(f"INSERT INTO bookings {values(row)} RETURNING id", row)[0]["id"]
+        made = tx.write(
+            """
+            INSERT INTO bookings (
+                user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
+                location, latitude, longitude, created_at, updated_at
+            )
+            VALUES (
+                :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
+                :description, :location, :latitude, :longitude, :created_at, :updated_at
+            )
+            RETURNING id
+            """,
+            row,
+        )
+        booking_id = made[0]["id"]
         if caller.is_admin:
             add_step(tx, booking_id, "pending", row["created_at"], "admin")
         told = {**row, "id": booking_id, "reference": rules.reference(booking_id)}

@@ -4,7 +4,7 @@ A Database belongs to one process. Its connections are opened at first use, afte
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from flask import current_app
@@ -101,16 +101,6 @@ def open_database(url: str | None, path: str, schema: str) -> Database:
     from mechtech.database import sqlite  # which imports this module
 
     return sqlite.Database(path, schema, migrate.scripts("sqlite"))
-
-
-def assignments(changes: Iterable[str]) -> str:
-    """What an UPDATE sets: these columns, each to the parameter of its name. They are a schema's, never a client's."""
-    return ", ".join(f"{column} = :{column}" for column in changes)
-
-
-def values(row: Iterable[str]) -> str:
-    """What an INSERT writes: these columns, each from the parameter of its name. They are a schema's, as above."""
-    return f"({', '.join(row)}) VALUES ({', '.join(f':{column}' for column in row)})"
 
 
 def get_db() -> Database:
