@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from mechtech import signals
-from mechtech.metrics.state import State
+from mechtech.metrics.state import state
 from mechtech.web.request_log import route_of
 
 DURATION = "mechtech_http_request_duration_seconds"
@@ -30,11 +30,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        if self._folder:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)  # in case it was tidied away
-        self._own, self._shown = CollectorRegistry(), CollectorRegistry()
-        self._shown.register(self)
-        self._shown.register(State())
+        self._own = CollectorRegistry()
         own, live = {"registry": self._own}, {"registry": self._own, "multiprocess_mode": "livesum"}
         text = "From a request's arrival in its thread until its answer begins."
         self._seconds = Histogram(DURATION, text, LABELS, buckets=SECONDS, **own)
@@ -86,10 +82,10 @@ class Counts:
     def text(self) -> bytes:
         """All of it, over all processes, and the state of this moment, as Prometheus reads them."""
         self._publish()
-        return generate_latest(self._shown)
+        return generate_latest(self)
 
     def collect(self) -> Iterator[Metric]:
-        """The counts of all processes. Requests are counted by observing their durations, which is one write less."""
+        """The counts of all processes, and the state. To observe a request's duration is to count it."""
         counted = MultiProcessCollector(None, self._folder) if self._folder else self._own
         for metric in counted.collect():
             yield metric
@@ -99,6 +95,7 @@ class Counts:
                     if sample.name == f"{DURATION}_count":
                         requests.add_metric([sample.labels[label] for label in LABELS], sample.value)
                 yield requests
+        yield from state()
 
     def _keep_publishing(self) -> None:
         """Have the other processes' scrapes know the gauges; changing one with each request would cost too much."""

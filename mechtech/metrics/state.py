@@ -12,36 +12,34 @@ from mechtech.health import check_parts
 from mechtech.version import VERSION
 
 
-class State:
-    """A collector for prometheus-client, of the app at work. A database that is not well has no numbers."""
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        parts = check_parts()
-        yield _gauge("build_info", "The version of the service.", "version", {VERSION: 1})
-        up = {part: int(state == "ok") for part, state in parts.items()}
-        yield _gauge("up", "Whether a part answers, as /health has it.", "part", up)
-        if parts["database"] != "ok":
-            return
-        try:
-            counts = get_db().all("SELECT status, COUNT(*) AS count FROM bookings GROUP BY status")
-            mails = get_db().one(
-                """
-                SELECT COUNT(*) AS waiting, MIN(due_at) AS due_at, MIN(created_at) AS created_at
-                FROM outbox
-                WHERE sent_at IS NULL AND given_up_at IS NULL
-                """
-            )
-        except Unavailable:
-            return
-        bookings = dict.fromkeys(STATUSES, 0) | {row["status"]: row["count"] for row in counts}
-        yield _gauge("bookings", "Bookings in the database.", "status", bookings)
-        yield GaugeMetricFamily("mechtech_outbox_mails", "Mails that are not sent yet.", mails["waiting"])
-        for name, text, since in (
-            ("overdue", "How long the mail that is due longest has been due.", mails["due_at"]),
-            ("oldest", "How long the oldest mail has not been sent.", mails["created_at"]),
-        ):
-            seconds = max(0, clock.now() - clock.seconds(since)) if since else 0
-            yield GaugeMetricFamily(f"mechtech_outbox_{name}_seconds", text, seconds)
+def state() -> Iterator[GaugeMetricFamily]:
+    """The gauges of the app at work. A database that is not well has no numbers."""
+    parts = check_parts()
+    yield _gauge("build_info", "The version of the service.", "version", {VERSION: 1})
+    up = {part: int(told == "ok") for part, told in parts.items()}
+    yield _gauge("up", "Whether a part answers, as /health has it.", "part", up)
+    if parts["database"] != "ok":
+        return
+    try:
+        counts = get_db().all("SELECT status, COUNT(*) AS count FROM bookings GROUP BY status")
+        mails = get_db().one(
+            """
+            SELECT COUNT(*) AS waiting, MIN(due_at) AS due_at, MIN(created_at) AS created_at
+            FROM outbox
+            WHERE sent_at IS NULL AND given_up_at IS NULL
+            """
+        )
+    except Unavailable:
+        return
+    bookings = dict.fromkeys(STATUSES, 0) | {row["status"]: row["count"] for row in counts}
+    yield _gauge("bookings", "Bookings in the database.", "status", bookings)
+    yield GaugeMetricFamily("mechtech_outbox_mails", "Mails that are not sent yet.", mails["waiting"])
+    for name, text, since in (
+        ("overdue", "How long the mail that is due longest has been due.", mails["due_at"]),
+        ("oldest", "How long the oldest mail has not been sent.", mails["created_at"]),
+    ):
+        seconds = max(0, clock.now() - clock.seconds(since)) if since else 0
+        yield GaugeMetricFamily(f"mechtech_outbox_{name}_seconds", text, seconds)
 
 
 def _gauge(name: str, text: str, label: str, values: dict[str, int]) -> GaugeMetricFamily:
