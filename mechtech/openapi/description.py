@@ -45,8 +45,7 @@ def describe(app: Flask) -> dict:
     """The whole description, for json.dumps."""
     plugin = schemas.Plugin(schema_name_resolver=schemas.name_of)
     spec = APISpec("MechTECH", VERSION, "3.1.0", plugins=[plugin], info={"description": cleandoc(ABOUT)})
-    plugin.converter.add_attribute_function(schemas.exclusive_minimum)
-    plugin.converter.add_attribute_function(schemas.emptiness)
+    plugin.converter.add_attribute_function(schemas.describe_input)
     refusals.add_to(spec)
     for name, sentence in SECURITY.items():
         spec.components.security_scheme(name, {"type": "http", "scheme": "bearer", "description": sentence})

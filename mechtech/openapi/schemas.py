@@ -35,15 +35,10 @@ class Plugin(MarshmallowPlugin):
         return described
 
 
-def exclusive_minimum(self, field: fields.Field, ret: dict) -> dict:
-    """A number that must be above its bound."""
-    if any(isinstance(bound, Range) and not bound.min_inclusive for bound in field.validators):
-        return {"exclusiveMinimum": ret.pop("minimum")}
-    return {}
-
-
-def emptiness(self, field: fields.Field, ret: dict) -> dict:
+def describe_input(self, field: fields.Field, ret: dict) -> dict:
     """A text that is required is not empty. Another field of a body may be null or empty; of a query, it is absent."""
+    if any(isinstance(bound, Range) and not bound.min_inclusive for bound in field.validators):
+        ret["exclusiveMinimum"] = ret.pop("minimum")
     if not isinstance(field.parent, Input):
         return {}
     told = ret.pop("type")
@@ -61,10 +56,7 @@ def emptiness(self, field: fields.Field, ret: dict) -> dict:
     if "enum" in ret:
         ret["enum"] += ["", None]
         return {"type": [*dict.fromkeys((*kinds, "string")), "null"]}
-    if text and ret.get("minLength", 0) < 2:
-        ret.pop("minLength", None)
-        if not re.search(ret.get("pattern", ""), ""):
-            ret["pattern"] = f"^$|{ret['pattern']}"
+    if text and "minLength" not in ret and re.search(ret.get("pattern", ""), ""):
         return {"type": ["string", "null"]}
     bounds = {name: ret.pop(name) for name in BOUNDS if name in ret}
     return {"anyOf": [{"type": [*kinds, "null"], **bounds}, {"const": ""}]}
