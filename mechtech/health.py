@@ -9,7 +9,7 @@ from mechtech.database import get_db
 from mechtech.errors import Unavailable
 from mechtech.pages.routes import ignore_ranges
 from mechtech.version import VERSION
-from mechtech.web.answers import Answer, gives, gives_file
+from mechtech.web.answers import Answer, gives, gives_text
 from mechtech.web.authentication import anyone
 from mechtech.web.error_handlers import log, refused
 from mechtech.web.fields import about
@@ -82,7 +82,7 @@ def check_parts() -> dict[str, str]:
 
 @health.get("/")
 @anyone
-@gives_file("text/html")
+@gives_text("text/html")
 @gives(name=fields.String(metadata=about(example="MechTECH")), version=STATES["version"], endpoints=[Endpoint])
 def show_index() -> Response:
     """List the endpoints; a browser, which prefers HTML, gets a small page. A cache asks again for each."""

@@ -8,13 +8,6 @@ from mechtech.errors import NotFound
 from mechtech.setting_checks import duration
 
 
-def _seconds(context: click.Context, parameter: click.Parameter, text: str) -> int:
-    try:
-        return duration(text)
-    except ValueError:
-        raise click.BadParameter(f"This must be a time like 365d or 12h, not {text!r}.") from None
-
-
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def forget(email, yes):
@@ -27,7 +20,7 @@ def forget(email, yes):
     click.echo(f"Forgotten: {_listed(_counts(privacy.forget(person)))}.")
 
 
-@click.option("--older-than", required=True, callback=_seconds, metavar="TIME", help="Such as 365d.")
+@click.option("--older-than", required=True, type=duration, metavar="TIME", help="Such as 365d.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(older_than, yes):
     """Make old bookings that have ended anonymous; delete old messages that were read, old mails, and expired keys."""

@@ -52,7 +52,7 @@ def _deliver(mail: dict, settings: Settings) -> None:
     signal.alarm(MAIL_SECONDS)
     try:
         smtp = smtplib.SMTP_SSL(**place, context=tls) if url.scheme == "smtps" else smtplib.SMTP(**place)
-        smtp.ehlo()
+        smtp.ehlo_or_helo_if_needed()
         on_loopback = url.hostname in ("localhost", "127.0.0.1", "::1")
         if url.scheme == "smtp" and (smtp.has_extn("starttls") or not on_loopback):
             smtp.starttls(context=tls)

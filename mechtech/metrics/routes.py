@@ -23,7 +23,7 @@ def init_app(app: Flask) -> None:
 
 @metrics.get("/metrics")
 @holder
-@gives_text(TEXT_FORMAT)
+@gives_text(TEXT_FORMAT, tagged=False)
 def show_metrics(caller: Caller) -> Response:
     """Tell Prometheus what is counted; 404 while METRICS_TOKEN is empty."""
     return Response(current_app.extensions[COUNTS].text(), content_type=TEXT_FORMAT)

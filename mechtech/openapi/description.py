@@ -95,14 +95,12 @@ def _successes(noted: dict, counted: bool) -> dict[str, dict]:
     for status, fields in noted.get("answers", {}).items():
         schema = Answer.from_dict({**fields, **({"ignored": IGNORED} if posted else {})}, name="")
         told[str(status)] = _response(status, _json(schema), refusals.headers(status, counted, *retried))
-    if text_type := noted.get("text_type"):
-        content = {text_type.partition(";")[0]: {"schema": {"type": "string"}}}
-        told["200"] = _response(200, content, refusals.headers(200, counted))
-    if file_type := noted.get("content_type"):
-        headers = refusals.headers(200, counted, "ETag")
-        content = {file_type: {"schema": {"type": "object" if "json" in file_type else "string"}}}
+    if text_type := noted.get("content_type"):
+        headers = refusals.headers(200, counted, *(["ETag"] if noted["tagged"] else []))
+        content = {text_type.partition(";")[0]: {"schema": {"type": "object" if "json" in text_type else "string"}}}
         told["200"] = _response(200, {**content, **told.get("200", {}).get("content", {})}, headers)
-        told["304"] = {"description": "Not Modified", "headers": headers}
+        if noted["tagged"]:
+            told["304"] = {"description": "Not Modified", "headers": headers}
     return told
 
 

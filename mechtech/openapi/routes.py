@@ -7,7 +7,7 @@ from flask import Blueprint, Response, current_app, request
 
 from mechtech.openapi.description import describe
 from mechtech.pages.routes import ignore_ranges
-from mechtech.web.answers import gives_file
+from mechtech.web.answers import gives_text
 from mechtech.web.authentication import anyone
 
 # The files are taken as they were released. What else the package does is not used: its page has a script within it.
@@ -19,7 +19,7 @@ openapi.before_request(ignore_ranges)
 
 @openapi.get("/openapi.json")
 @anyone
-@gives_file("application/json")
+@gives_text("application/json")
 def show_description() -> Response:
     """The description of this API in OpenAPI 3.1."""
     kept = current_app.extensions

@@ -2,10 +2,10 @@
 
 from flask import Blueprint, Response, request
 
-from mechtech.web.answers import gives_file
+from mechtech.web.answers import gives_text
 from mechtech.web.authentication import anyone
 
-html = gives_file("text/html")
+html = gives_text("text/html")
 
 pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/pages")
 

@@ -63,14 +63,9 @@ def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
     return decorate
 
 
-def gives_file(content_type: str):
-    """For a view that sends a file of this type, with an ETag."""
-    return note(content_type=content_type)
-
-
-def gives_text(content_type: str):
-    """For a view that answers with a text of this type, which is made anew each time."""
-    return note(text_type=content_type)
+def gives_text(content_type: str, tagged: bool = True):
+    """For a view that answers with a text of this type; tagged: with an ETag, as a file has it."""
+    return note(content_type=content_type, tagged=tagged)
 
 
 def may_raise(view, *refusals: type[Refusal]):
