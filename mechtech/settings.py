@@ -95,7 +95,7 @@ class Settings:
     site_url: str = setting(lambda above: above["public_url"], matching(checks.WEB_URL), "like https://mechtech.com")
     metrics_token: str | None = setting(None, matching("(.{16,})"), "of at least 16 characters")
     log_format: str = setting("text", matching("(text|json)"), "text or json")
-    texts: dict[str, str]  # the settings that are not empty, as they were written
+    texts: dict[str, str]  # the settings that are not empty, for people
 
     @property
     def production(self) -> bool:
@@ -150,9 +150,9 @@ def from_environment(environ: dict[str, str]) -> Settings:
         if "JWT_SECRET" in name and text and in_production(values) and len(text.encode(errors="replace")) < 32:
             raise SettingError(f"{name} must be of at least 32 bytes in production")
         try:
-            values[name.lower()] = None if text is None else of["read"](text)
+            value = values[name.lower()] = None if text is None else of["read"](text)
         except Exception:  # each library complains in its own way
             raise SettingError(f"{name} must be {of['must_be']}") from None  # the text may have a password
         if text:
-            texts[name] = text
+            texts[name] = value if isinstance(value, str) else text
     return Settings(**values, texts=texts)

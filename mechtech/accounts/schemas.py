@@ -28,6 +28,11 @@ class Password(Named, fields.String):
         return value
 
 
+def _check_bytes(password: str) -> None:
+    if len(password.encode()) > LIMIT:
+        raise ValidationError("This must have at most 72 bytes.")
+
+
 class NewPassword(Password):
     """8 characters to 72 bytes, which is all that bcrypt looks at, in the form that is hashed."""
 
@@ -37,17 +42,10 @@ class NewPassword(Password):
         "description": "At most 72 bytes in UTF-8, so fewer characters where they are not ASCII. Never trimmed.",
     }
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.validators[:0] = [Length(min=8), PRINTABLE, _check_bytes]
+    always = (Length(min=8), PRINTABLE, _check_bytes)
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         return texts.normalize_password(super()._deserialize(value, attr, data, **kwargs))
-
-
-def _check_bytes(password: str) -> None:
-    if len(password.encode()) > LIMIT:
-        raise ValidationError("This must have at most 72 bytes.")
 
 
 class ConfirmedBody(Body):

@@ -51,9 +51,10 @@ class Named:
 class Text(Named, fields.String):
     """Trimmed text with a character that can be seen. A required one is not empty.
 
-    multiline: whether it may have line breaks and tabs.
+    multiline: whether it may have line breaks and tabs. A kind of text may clean what it reads, and ask for a form.
     """
 
+    form: re.Pattern | None = None
     default_error_messages = {
         "invalid": "This must be text.",
         "unprintable": "This has characters that cannot be printed.",
@@ -64,7 +65,8 @@ class Text(Named, fields.String):
     def __init__(self, *, multiline=False, **kwargs):
         super().__init__(**kwargs)
         self.multiline = multiline
-        self.metadata.setdefault("pattern", f"^[^{texts.CONTROLS}{'' if multiline else texts.BREAKS}]*$")
+        refused = texts.CONTROLS if multiline else texts.CONTROLS + texts.BREAKS
+        self.metadata.setdefault("pattern", f"^{self.form.pattern if self.form else f'[^{refused}]*'}$")
 
     def _deserialize(self, value, attr, data, **kwargs) -> str:
         if not isinstance(value, str):
@@ -78,13 +80,19 @@ class Text(Named, fields.String):
             raise self.make_error("line_break")
         if not value.isascii() and not texts.has_visible(value):
             raise self.make_error("invisible")
+        value = self.clean(value)
+        if self.form and not self.form.fullmatch(value):
+            raise self.make_error("form")
         return value
+
+    def clean(self, text: str) -> str:
+        return text
 
 
 class Email(Text):
     """Loads with an international domain in its xn-- form, so that both forms are one address."""
 
-    default_error_messages = {"not_email": "This is not an e-mail address."}
+    default_error_messages = {"form": "This is not an e-mail address."}
     described = {
         "format": "email",
         "pattern": "@.+[.].",
@@ -92,32 +100,25 @@ class Email(Text):
         "examples": ["rita@mail.example"],
     }
     always = (Length(max=254),)
+    form = texts.EMAIL
 
-    def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = texts.ascii_address(texts.strip_invisible(super()._deserialize(value, attr, data, **kwargs)))
-        if not texts.EMAIL.fullmatch(value):
-            raise self.make_error("not_email")
-        return value
+    def clean(self, text: str) -> str:
+        return texts.ascii_address(texts.strip_invisible(text))
 
 
 class Phone(Text):
     """Loads in ASCII, without what cannot be seen."""
 
     default_error_messages = {
-        "not_phone": "This must be a phone number: 4 to 21 digits, spaces and + - . / ( ), and perhaps ext. 123.",
+        "form": "This must be a phone number: 4 to 21 digits, spaces and + - . / ( ), and perhaps ext. 123.",
     }
     described = {
-        "pattern": f"^{texts.PHONE.pattern}$",
         "description": "4 to 21 digits. It is cleaned before it is checked: other digits, dashes and spaces are taken.",
         "examples": ["+1 212-555-0108"],
     }
     always = (Length(max=40),)
-
-    def _deserialize(self, value, attr, data, **kwargs) -> str:
-        value = texts.clean_phone(super()._deserialize(value, attr, data, **kwargs))
-        if not texts.PHONE.fullmatch(value):
-            raise self.make_error("not_phone")
-        return value
+    form = texts.PHONE
+    clean = staticmethod(texts.clean_phone)
 
 
 class Choice(Text):
