@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from threading import Lock, Thread
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -53,18 +54,21 @@ class Counts:
         self._active: set[int] = set()  # the requests under way, by the ids of their environments
         self._waits, self._lock = {"writer": 0, "connections": 0}, Lock()
         self._publisher = Thread(target=self._keep_publishing, name="metrics", daemon=True)
-        self._known: dict[tuple, Callable[[float], None]] = {}  # what observes, by route, method and status
 
     def around(self, inner):
         """The WSGI application inner, with its requests counted."""
-        active, known = self._active, self._known
+        active = self._active
+
+        @lru_cache(1024)  # to look the labels up takes as long as to observe
+        def observer(route: str | None, method: str, status: str) -> Callable[[float], None]:
+            method = method if method in METHODS else "other"
+            return self._seconds.labels(route or "unmatched", method, status).observe
 
         def counted(environ, start_response):
             started = time.perf_counter()
 
             def start(status, headers, exc_info=None):
-                key = (route_of(environ), environ["REQUEST_METHOD"], status[:3])
-                observe = known.get(key) or self._observer(*key)
+                observe = observer(route_of(environ), environ["REQUEST_METHOD"], status[:3])
                 observe(time.perf_counter() - started)
                 return start_response(status, headers, exc_info)
 
@@ -107,14 +111,6 @@ class Counts:
         self._under_way.set(len(self._active))
         for queue, count in self._waits.items():
             self._waiting.labels(queue).set(count)
-
-    def _observer(self, route: str | None, method: str, status: str) -> Callable[[float], None]:
-        """What observes the duration of such a request. Kept, for looking the labels up takes as long."""
-        known = method in METHODS
-        observe = self._seconds.labels(route or "unmatched", method if known else "other", status).observe
-        if known:
-            self._known[route, method, status] = observe
-        return observe
 
     def _count_waiting(self, queue: str, change: int) -> None:
         with self._lock:
