@@ -22,15 +22,6 @@ health = Blueprint("health", __name__)
 health.before_request(ignore_ranges)  # for the page at /
 
 
-@health.record_once
-def start_checks(state) -> None:
-    """Each has threads of its own: a database that hangs must not keep the limits from being asked."""
-    state.app.extensions["mechtech.health"] = (
-        ThreadPoolExecutor(4, "health-database"),
-        ThreadPoolExecutor(4, "health-limits"),
-    )
-
-
 def _one_of(*values, **kwargs):
     return fields.String(validate=validate.OneOf(values), **kwargs)
 
@@ -65,7 +56,9 @@ def show_health() -> dict | tuple[dict, int, dict]:
 
 def check_parts() -> dict[str, str]:
     """What the service stands on, each with "ok", or "error" if it does not answer in time."""
-    database, limits = current_app.extensions["mechtech.health"]
+    # Each has threads of its own: a database that hangs must not keep the limits from being asked.
+    new = ThreadPoolExecutor(4), ThreadPoolExecutor(4)
+    database, limits = current_app.extensions.setdefault("mechtech.health", new)
     checks = {
         "database": database.submit(get_db().check),
         "limits": limits.submit(limiter().storage.get, "health"),

@@ -68,17 +68,12 @@ def find_person(email: str) -> dict:
 def find_about(tx: Transaction | Database, person: dict) -> dict[str, list[int]]:
     """The ids of all that is about a person, by kind."""
     found = {kind: [row["id"] for row in tx.all(sql, person)] for kind, sql in ABOUT_A_PERSON.items()}
-    return {**found, "mails": _mails_about(tx, person["email"], found["bookings"])}
-
-
-def _mails_about(tx: Transaction | Database, email: str, booking_ids: list[int]) -> list[int]:
-    """The ids of the mails to an address in lower case, and of those that tell of it or of these bookings."""
-    found = []
-    for row in tx.all("SELECT id, kind, recipient, content FROM outbox WHERE recipient <> ''"):
-        told = json.loads(row["content"])
-        of_booking = row["kind"] != "owner_message" and told.get("id") in booking_ids
-        if of_booking or email in (row["recipient"].lower(), told.get("email", "").lower()):
-            found.append(row["id"])
+    found["mails"] = []
+    for mail in tx.all("SELECT id, kind, recipient, content FROM outbox WHERE recipient <> ''"):
+        told = json.loads(mail["content"])
+        of_booking = mail["kind"] != "owner_message" and told.get("id") in found["bookings"]
+        if of_booking or person["email"] in (mail["recipient"].lower(), told.get("email", "").lower()):
+            found["mails"].append(mail["id"])
     return found
 
 
