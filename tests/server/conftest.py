@@ -9,7 +9,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROWS = {"test_slow_clients": "clients", "test_guessing": "clients", "test_platform": "clients"}
-ROWS |= {"test_sick_database": "crashes", "test_crashes": "crashes"}
+ROWS |= {"test_sick_database": "crashes", "test_crashes": "crashes", "test_backups": "crashes"}
 
 
 def pytest_collection_modifyitems(items):
