@@ -84,18 +84,23 @@ class Apps:
         """Bring the database and the counts of the limits back to their first state, or begin with new ones."""
         if not self._apps and not self._path.exists():
             return
-        if not self._tables or self._find_tables() != self._tables:
+        found = self._find_tables()
+        if not self._tables or not found >= self._tables:
             self.close()
             self._begin()
             return
         tables = self._tables - {"schema_migrations"}
         if SERVER:
             sql(self._path, f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+            for table in found - self._tables:
+                sql(self._path, f"DROP TABLE {table}")
         else:
             with contextlib.closing(sqlite3.connect(self._path, timeout=20)) as connection, connection:
                 connection.execute("PRAGMA synchronous = OFF")
                 for table in (*tables, "sqlite_sequence"):
                     connection.execute(f"DELETE FROM {table}")
+                for table in found - self._tables:
+                    connection.execute(f"DROP TABLE {table}")
                 connection.commit()
                 if Path(f"{self._path}-wal").stat().st_size > LOG_BYTES:
                     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -37,10 +37,10 @@ def apps():
 
 
 @pytest.fixture
-def environ(request, apps, tmp_path):
+def environ(request, apps):
     """The settings of a test, as an environment; a test may change them before it asks for `app` or `server`."""
     if request.node.get_closest_marker("own_database"):
-        path = tmp_path / "test.db"
+        path = request.getfixturevalue("tmp_path") / "test.db"
         yield environ_of(path)
         drop_database_of(path)
     else:

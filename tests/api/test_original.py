@@ -17,7 +17,7 @@ from tests.commands import failed, flask, succeeded
 from tests.conftest import CONTACT, SECRET, book, complete, signup
 from tests.gunicorn_server import Server
 
-pytestmark = [pytest.mark.own_database, pytest.mark.sqlite]  # its statements are SQLite's own
+pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
 
 TABLES = """
 CREATE TABLE users (
@@ -158,9 +158,9 @@ class Original:
 
 
 @pytest.fixture
-def original(environ):
-    """An empty database of the original, beside ours."""
-    return Original(environ["DB_PATH"].replace("test.db", "original.db"))
+def original(tmp_path):
+    """An empty database of the original."""
+    return Original(str(tmp_path / "original.db"))
 
 
 @pytest.fixture
@@ -599,6 +599,7 @@ def test_the_import_ends_with_a_table_and_the_accounts_that_need_attention(fille
     assert "user 7 has no e-mail address" in said_last[8]
 
 
+@pytest.mark.own_database
 def test_a_large_file_shows_how_far_it_is(original, environ):
     with closing(sqlite3.connect(original.path)) as connection, connection:
         connection.execute(
@@ -653,6 +654,7 @@ def test_a_row_that_cannot_be_copied_undoes_all(filled, app):
 # The start
 
 
+@pytest.mark.own_database
 def test_a_database_of_the_original_is_refused_at_start_with_the_command_that_imports_it(filled, environ, tmp_path):
     environ["DB_PATH"] = str(filled.path)
     before = Path(filled.path).read_bytes()

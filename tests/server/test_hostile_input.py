@@ -20,7 +20,7 @@ from tests.tools import check_refusal, running
 from tests.tools import settings as environment
 
 # The same examples in every run; make soak sets another number of them.
-EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "25"))
 battery = settings(
     max_examples=EXAMPLES,
     derandomize=True,

@@ -212,7 +212,8 @@ def test_the_storage_never_grows(tmp_path, clock):
 
 def place(path, name: str) -> tuple[bytes, int]:
     """The name's hash, and where its bucket begins."""
-    salt = path.read_bytes()[len(MAGIC) : HEADER]
+    with path.open("rb") as file:
+        salt = file.read(HEADER)[len(MAGIC) :]
     hashed = hashlib.blake2b(name.encode(), digest_size=8, key=salt).digest()
     return hashed, HEADER + int.from_bytes(hashed[:4]) % BUCKETS * BUCKET
 
