@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 NULL = "/dev/null"
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["tests.forks", "mechtech", "flask.cli", "gunicorn.app.wsgiapp", "gunicorn.glogging", "gunicorn.workers.gthread"]
+    ["tests.at_root", "tests.forks", "mechtech", "flask.cli", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"]
 )
 
 
