@@ -1,24 +1,42 @@
 """Processes forked from one that has done the imports: they start in a tenth of the time of a new interpreter.
 
-Each has its own environment, arguments, files and, unless told otherwise, the project's folder, as if it had been
-started from a shell.
+Each has its own environment, arguments and files, as if it had been started from a shell in the project's folder.
 """
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from threading import Lock
 
 ROOT = Path(__file__).parent.parent
 NULL = "/dev/null"
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    ["tests.at_root", "tests.forks", "mechtech", "flask.cli", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"]
-)
+STARTING = Lock()
+
+
+def forks() -> ForkServerContext:
+    """What makes such processes. The one that they are forked from starts at the first call."""
+    with STARTING:
+        return _start()
+
+
+@cache
+def _start() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["tests.forks", "mechtech", "flask.cli", "gunicorn.app.wsgiapp", "gunicorn.workers.gthread"]
+    )
+    with contextlib.chdir(ROOT):  # where its imports are found, and where gunicorn is to be
+        forkserver.ensure_running()
+    return context
 
 
 def surroundings(environ: dict) -> dict:
@@ -36,7 +54,7 @@ class Forked:
     def __init__(self, main: Callable, args: list[str], environ: dict, stdin=NULL, stdout=NULL, stderr=NULL):
         files = (stdin, stdout, stderr)
         self.args = args
-        self._process = FORKS.Process(target=_run, args=(main, args, surroundings(environ), files))
+        self._process = forks().Process(target=_run, args=(main, args, surroundings(environ), files))
         self._process.start()
         self.pid = self._process.pid
 

@@ -11,7 +11,7 @@ import pytest
 from mechtech import create_app
 from mechtech.settings import SettingError, from_environment, load, read_dotenv
 from tests.conftest import SECRET, Api, signup
-from tests.forks import FORKS
+from tests.forks import forks
 from tests.gunicorn_server import ROOT, Server
 
 pytestmark = pytest.mark.own_database
@@ -419,8 +419,8 @@ def test_tokens_of_development_are_good_after_a_restart(environ, tmp_path):
 
 def test_processes_that_start_at_once_make_one_secret(tmp_path):
     rounds, count = 20, 6
-    barrier, made = FORKS.Barrier(count), FORKS.Queue()
-    processes = [FORKS.Process(target=_make_secrets, args=(tmp_path, rounds, barrier, made)) for _ in range(count)]
+    barrier, made = forks().Barrier(count), forks().Queue()
+    processes = [forks().Process(target=_make_secrets, args=(tmp_path, rounds, barrier, made)) for _ in range(count)]
     for process in processes:
         process.start()
     for secrets in zip(*(made.get(timeout=60) for _ in processes)):

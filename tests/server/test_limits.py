@@ -20,7 +20,7 @@ from limits.errors import StorageError
 
 from mechtech.web.limit_storage import BUCKETS, HEADER, MAGIC, SLOT, SLOTS, FileStorage
 from tests.conftest import CONTACT
-from tests.forks import FORKS
+from tests.forks import forks
 from tests.gunicorn_server import Server, call, free_port
 from tests.tools import at_once, check_refusal, running, settings, wait_until
 
@@ -290,7 +290,7 @@ def test_nobody_else_may_open_the_file(storage, tmp_path):
 
 
 def test_threads_and_processes_count_each_hit_once(tmp_path):
-    processes = [FORKS.Process(target=hit, args=(tmp_path / "hits",)) for _ in range(3)]
+    processes = [forks().Process(target=hit, args=(tmp_path / "hits",)) for _ in range(3)]
     for process in processes:
         process.start()
     storage = open_storage(tmp_path / "hits")

@@ -7,7 +7,7 @@ import pytest
 
 from mechtech.database.sqlite import Database
 from tests.conftest import BOOKING, CONTACT, MECHANIC
-from tests.forks import FORKS
+from tests.forks import forks
 from tests.tools import at_once, book, check_database, running, sign_up, sql, wait_until
 
 
@@ -199,9 +199,9 @@ def make_and_use(folder, barrier, rounds, failed):
 def test_processes_that_need_a_new_file_at_once_all_get_it(tmp_path):
     """Twenty times, without the time that a server takes to start."""
     rounds, workers = 20, 4
-    barrier, failed = FORKS.Barrier(workers), FORKS.Queue()
+    barrier, failed = forks().Barrier(workers), forks().Queue()
     arguments = (str(tmp_path), barrier, rounds, failed)
-    processes = [FORKS.Process(target=make_and_use, args=arguments) for _ in range(workers)]
+    processes = [forks().Process(target=make_and_use, args=arguments) for _ in range(workers)]
     for process in processes:
         process.start()
     for process in processes:
