@@ -3,9 +3,9 @@
 import re
 from datetime import datetime
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
-from mechtech.bookings.rules import STATUSES
+from mechtech.bookings.rules import OF_SERVICE, STATUSES
 from mechtech.mechanics.schemas import MechanicName
 from mechtech.texts import ascii_address
 from mechtech.web.answers import Answer, Time
@@ -77,6 +77,13 @@ class BookingUpdateBody(Part, ReachableBody):
     mechanic_id = Whole(data_key="mechanicId", load_default=None, validate=Range(1, 2**63 - 1), example=4)
     cost = Number(load_default=None, validate=Range(0, 10_000_000), description=COMPLETED)
     service_date = Moment(data_key="serviceDate", description=f"{MOMENT} {COMPLETED}")
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_completed(self, data, **kwargs):
+        if data.get("status") not in (None, "completed"):
+            early = [name for column, name in OF_SERVICE.items() if data.get(column) is not None]
+            if early:
+                raise ValidationError({name: ["This goes only with the status completed."] for name in early})
 
 
 class ReviewBody(Body):

@@ -1076,3 +1076,12 @@ def test_a_place_is_the_same_number_in_every_view(client, customer, place):
     (listed,) = client.get("/api/booking/", token=customer).json["bookings"]
     assert (one["latitude"], one["longitude"]) == place
     assert (listed["latitude"], listed["longitude"]) == place
+
+
+@pytest.mark.parametrize("more", [{"cost": 5}, {"serviceDate": "2026-01-19"}, {"cost": 5, "serviceDate": "2026-01-19"}])
+def test_cost_and_date_beside_another_status_are_refused_before_it_matters_who_asks(client, more):
+    book(client)
+    answer = client.put("/api/booking/1", {"status": "confirmed", **more})
+    assert (answer.status_code, answer.json["fields"].keys()) == (400, more.keys())
+    answer = client.put("/api/booking/1", {"status": "completed", **more})
+    assert answer.status_code == 401

@@ -32,6 +32,7 @@ BEYOND_JSON_SCHEMA = {
     "Latitude and longitude are needed together.",
     "The two passwords are not equal.",
     "This is required for a new password.",
+    "This goes only with the status completed.",
     "At least one field is required.",  # where the only one is null or empty
     # Signed texts, secrets, and what is in the database.
     NOT_OURS,
