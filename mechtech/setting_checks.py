@@ -27,14 +27,6 @@ def matching(pattern: str) -> Callable[[str], str]:
     return lambda text: re.fullmatch(pattern, text)[1]
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        _require(re.fullmatch("[0-9]{1,9}", text) and low <= int(text) <= high)
-        return int(text)
-
-    return read
-
-
 def host(text: str) -> str:
     """An address of this machine; only trying tells."""
     socket.create_server((text, 0), family=socket.AF_INET6 if ":" in text else socket.AF_INET).close()

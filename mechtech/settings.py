@@ -33,7 +33,13 @@ def setting(default: str | Callable[[dict], str | None] | None, read: Callable[[
 
 
 def whole(default: str | Callable[[dict], str], low: int, high: int):
-    return setting(default, checks.whole(low, high), f"a whole number from {low} to {high}")
+    def read(text: str) -> int:
+        number = int(re.fullmatch("[0-9]{1,9}", text)[0])
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return setting(default, read, f"a whole number from {low} to {high}")
 
 
 def in_production(above: dict) -> bool:

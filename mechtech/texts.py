@@ -12,6 +12,7 @@ IGNORABLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+BLANK_ASCII = "".join(map(chr, (*range(33), 127)))
 BLANK = frozenset("\u2800\ufffc\ufffe\uffff\U0001d159")  # symbols and others that show nothing
 # What a browser's <input type=email> lets through, with a dot in the domain. In ASCII, so that lower() of every
 # database compares all of it.
@@ -36,7 +37,7 @@ def has_visible(text: str) -> bool:
 
 def strip_invisible(text: str) -> str:
     """The text without blanks, control and ignorable characters at its ends."""
-    return text.strip("".join(filter(_is_invisible, set(text))))
+    return text.strip(BLANK_ASCII if text.isascii() else "".join(filter(_is_invisible, set(text))))
 
 
 def ascii_address(email: str) -> str:

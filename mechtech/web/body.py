@@ -6,7 +6,7 @@ from functools import lru_cache, wraps
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
-from flask import g, request
+from flask import request
 
 from mechtech.errors import Invalid, InvalidJSON, PayloadTooLarge, UnsupportedMediaType
 from mechtech.web.answers import may_raise
@@ -91,24 +91,26 @@ def _query_loader(schema):
 
 def raw() -> bytes:
     """The body, read once. A chunked one is cut silently at Flask's own limit, so the limit is kept here."""
-    if "body" not in g:
+    environ = request.environ
+    if "mechtech.body" not in environ:
         claimed = request.content_length or 0
         if claimed > LIMIT:  # at once: the body may be claimed and never come
             raise PayloadTooLarge
         try:
-            g.body = request.environ["wsgi.input"].read(claimed or LIMIT + 1)
+            body = environ["wsgi.input"].read(claimed or LIMIT + 1)
         except Exception:  # broken chunks, a client that is gone: each server has errors of its own for it
             raise InvalidJSON from None
-        if len(g.body) > LIMIT:
+        if len(body) > LIMIT:
             raise PayloadTooLarge
-        if len(g.body) < claimed:
+        if len(body) < claimed:
             raise InvalidJSON
-    return g.body
+        environ["mechtech.body"] = body
+    return environ["mechtech.body"]
 
 
 def json_object() -> dict:
     """The body. A byte order mark in front is skipped. Raises InvalidJSON, UnsupportedMediaType, PayloadTooLarge."""
-    if request.headers.get("Content-Encoding", "").lower() not in ("", "identity"):
+    if request.environ.get("HTTP_CONTENT_ENCODING", "").lower() not in ("", "identity"):
         raise UnsupportedMediaType("The body must be sent as it is, without a Content-Encoding.")
     body = raw()
     if body and request.mimetype != "application/json":
