@@ -83,7 +83,7 @@ def forget(person: dict) -> dict[str, list[int]]:
 
     def forget_all(tx: Transaction) -> dict[str, list[int]]:
         found = find_about(tx, person)
-        if tx.has_table("original_services_set_aside"):  # by the takeover of the original's database
+        if "original_services_set_aside" in tx.tables():  # by the takeover of the original's database
             tx.write(
                 f"DELETE FROM original_services_set_aside WHERE user_id = :user_id OR booking_id IN ({BOOKINGS})",
                 person,

@@ -6,12 +6,12 @@ from functools import wraps
 import click
 from flask import Flask
 
-from mechtech.commands import accounts, backups, data, mail, privacy
+from mechtech.commands import accounts, data, mail, privacy
 from mechtech.database.migrate import WrongDatabase
 from mechtech.errors import Refusal, Unavailable
 
 COMMANDS = (
-    *(data.init_db, data.migrate, data.seed, data.import_original, data.copy_to, backups.backup, backups.restore),
+    *(data.init_db, data.migrate, data.seed, data.import_original, data.copy_to, data.backup, data.restore),
     *(accounts.create_admin, accounts.remove_admin, accounts.accounts),
     *(accounts.reset_password, accounts.end_sessions, accounts.unlock),
     *(privacy.forget, privacy.purge, mail.send_mail),

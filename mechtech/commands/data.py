@@ -1,14 +1,17 @@
-"""The commands for the database: its tables, sample data, and what is brought over from elsewhere."""
+"""The commands for the database: its tables, sample data, what is brought over from elsewhere, and backups."""
 
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
 from flask import current_app
 
-from mechtech.database import get_db, sample
+from mechtech.database import Transaction, get_db
+from mechtech.database.backup import Content, back_up
+from mechtech.database.backup import restore as run_restore
 from mechtech.database.migrate import WrongDatabase, check_not_newer
-from mechtech.database.original import ImportRefused, Report
 from mechtech.database.original import import_original as run_import
 
 SEED = Path(__file__).parents[2] / "seed.sql"
@@ -38,8 +41,22 @@ def seed(if_new):
     """Add the sample data; a second time adds nothing."""
     if current_app.config["settings"].production:
         raise click.ClickException("Sample data has no place in production.")
-    added = sample.add(SEED.read_text(encoding="utf-8"), only_if_new=if_new)
+    added = add_sample_data(only_if_new=if_new)
     click.echo("The sample data is added." if added else "Nothing added: the data is there already.")
+
+
+def add_sample_data(only_if_new: bool) -> bool:
+    """Whether it was added: all of it, or none if it is there. only_if_new: none beside other data either."""
+
+    def add_all(tx: Transaction) -> bool:
+        there = tx.one("SELECT 1 FROM users WHERE email = 'john@mechtech.example'")
+        used = tx.one("SELECT 1 FROM users UNION ALL SELECT 1 FROM bookings LIMIT 1")
+        if there or (only_if_new and used):
+            return False
+        tx.script(SEED.read_text(encoding="utf-8"))
+        return True
+
+    return get_db().transaction(add_all)
 
 
 @click.argument("file")
@@ -48,17 +65,18 @@ def import_original(file):
     if current_app.config["settings"].database_url:
         raise click.ClickException("The import makes a SQLite database: run it with DATABASE_URL empty.")
     get_db().make()
-    try:
-        report = run_import(get_db().path, file, progress=_show_progress)
-    except ImportRefused as error:
-        raise click.ClickException(str(error)) from None
-    _show_import(report)
+    report = run_import(
+        get_db().path,
+        file,
+        progress=lambda table, done, total: click.echo(f"{table}: {done:,} of {total:,} rows", err=True),
+    )
+    click.echo("\n".join(report))
 
 
 @click.argument("url")
 def copy_to(url):
     """Copy the SQLite database into an empty PostgreSQL one, postgresql://…; the file stays as it is."""
-    from mechtech.database.copy import CopyRefused, run_copy  # its packages need not be installed for SQLite
+    from mechtech.database.copy import run_copy  # its packages need not be installed for SQLite
 
     if current_app.config["settings"].database_url:
         raise click.ClickException("DATABASE_URL is set: it must be empty, so that DB_PATH is what is copied.")
@@ -67,27 +85,57 @@ def copy_to(url):
         report = run_copy(
             get_db().path, url, progress=lambda table, rows: click.echo(f"{table}: {rows:,} rows", err=True)
         )
-    except (CopyRefused, WrongDatabase) as error:
+    except WrongDatabase as error:
         raise click.ClickException(str(error).replace("Wrong setting: DATABASE_URL", "The URL")) from None
     click.echo(f"{'Table':<20} {'Rows':>9}  Checksum, the same on both sides")
     for table, (rows, checksum) in report.items():
         click.echo(f"{table:<20} {rows:>9}  {checksum}")
 
 
-def _show_progress(table: str, done: int, total: int) -> None:
-    click.echo(f"{table}: {done:,} of {total:,} rows", err=True)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--keep", type=click.IntRange(1), metavar="N", help="Remove all but the newest N backups of FILE's pattern."
+)
+def backup(file, keep):
+    """Copy the SQLite database into a new FILE, while the service runs.
+
+    FILE may have the time (UTC) in its name, as mechtech-%Y-%m-%d.db: see strftime(3).
+    """
+    dated = file.with_name(time.strftime(file.name, time.gmtime()))
+    if keep and dated == file:
+        raise click.UsageError("--keep needs a time in the name of FILE, as mechtech-%Y-%m-%d.db.")
+    content = back_up(_path(), dated)
+    click.echo(f"{dated} holds {_shown(content)}.")
+    for older in _of_pattern(file)[keep:] if keep else ():
+        older.unlink()
+        click.echo(f"{older} is removed.")
 
 
-def _show_import(report: Report) -> None:
-    for table, id, before, after in report.changed_addresses:
-        click.echo(f"{table} {id}: the e-mail address {before!r} is {after!r} now.")
-    if report.counts["service_history"].set_aside:
-        click.echo("Some services or reviews have no place: they are in the table original_services_set_aside.")
-    if report.added_services:
-        click.echo(f"Completed bookings without a service: {report.added_services}. Each has an empty one now.")
-    click.echo(f"{'Table':<16} {'Read':>9} {'Written':>9} {'Set aside':>9}")
-    for table, counts in report.counts.items():
-        click.echo(f"{table:<16} {counts.read:>9} {counts.written:>9} {counts.set_aside:>9}")
-    click.echo("Accounts that need attention:" if report.attention else "No account needs attention.")
-    for id, why in report.attention:
-        click.echo(f"  user {id} {why}")
+@click.argument("file", type=click.Path(path_type=Path))
+def restore(file):
+    """Put the backup FILE in the place of the SQLite database, which is kept aside. The service must be stopped."""
+    path = _path()
+    content, old = run_restore(path, file, get_db().latest)
+    click.echo(f"{path} holds {_shown(content)} now.")
+    click.echo(f"The database before it is {old} now." if old else "There was no database before it.")
+
+
+def _path() -> str:
+    if current_app.config["settings"].database_url:
+        raise click.ClickException("PostgreSQL is backed up by pg_dump and restored by pg_restore: see docs/deploy.md.")
+    return get_db().path
+
+
+def _of_pattern(pattern: Path) -> list[Path]:
+    """The files whose names the pattern can make, the newest first."""
+    found = []
+    for file in pattern.parent.iterdir():
+        with suppress(ValueError):
+            time.strptime(file.name, pattern.name)
+            found.append(file)
+    return sorted(found, key=lambda file: file.stat().st_mtime_ns, reverse=True)
+
+
+def _shown(content: Content) -> str:
+    rows = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in content.rows.items())
+    return f"a database of version {content.version} with {rows}"

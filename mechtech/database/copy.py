@@ -3,65 +3,42 @@
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from graphlib import TopologicalSorter
 from hashlib import sha256
-from pathlib import Path
-from typing import NamedTuple
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
 from mechtech.database import migrate
+from mechtech.database.file import uri
 from mechtech.database.postgresql import Database
+from mechtech.errors import Conflict
 
 STEP = 20_000  # rows between two calls of progress
-
-
-class CopyRefused(Exception):
-    """Nothing was copied. The text is one line that says why."""
-
-
-class Table(NamedTuple):
-    name: str
-    columns: list[str]
-    key: list[str]  # the columns of the primary key, by which both sides are read
-
-    def select(self) -> SQL:
-        """Every row, as a statement of either engine."""
-        return SQL("SELECT {} FROM {} ORDER BY {}").format(
-            _names(self.columns), Identifier(self.name), _names(self.key)
-        )
 
 
 def run_copy(path: str, url: str, progress: Callable[[str, int], None]) -> dict[str, tuple[int, str]]:
     """Copy the SQLite file at path, which is up to date, to the empty PostgreSQL database at url.
 
     Gives the number and the checksum of the rows of each table. progress(table, rows) is called on the way. Raises
-    CopyRefused, WrongDatabase and Unavailable.
+    Conflict, WrongDatabase and Unavailable.
     """
     Database(url, migrate.scripts("postgresql")).make()
-    with closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as source:
+    with closing(sqlite3.connect(uri(path, "ro"), uri=True)) as source:
         source.execute("BEGIN")
         try:
             with psycopg.connect(url) as target:
                 return _copy_all(source, target, progress)
         except psycopg.Error as error:
-            raise CopyRefused(f"PostgreSQL: {str(error).splitlines()[0]}") from error
+            raise Conflict(f"PostgreSQL: {str(error).splitlines()[0]}") from error
 
 
 def _copy_all(source: sqlite3.Connection, target: psycopg.Connection, progress: Callable) -> dict:
     tables = _tables(source)
-    for table in tables:
-        name = Identifier(table.name)
-        target.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(name))
-        if target.execute(SQL("SELECT 1 FROM {} LIMIT 1").format(name)).fetchone():
-            raise CopyRefused(f"The target is not empty: its table {table.name} has rows. Nothing was copied.")
-    report = {table.name: _copy(source, target, table, progress) for table in tables}
-    for table in tables:
-        with target.cursor("compared") as rows:
-            rows.itersize = STEP
-            if _checksum(rows.execute(table.select())) != report[table.name]:
-                raise CopyRefused(f"The rows of {table.name} did not arrive as they were. Nothing was copied.")
+    for name in tables:
+        target.execute(SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(Identifier(name)))
+        if target.execute(SQL("SELECT 1 FROM {} LIMIT 1").format(Identifier(name))).fetchone():
+            raise Conflict(f"The target is not empty: its table {name} has rows. Nothing was copied.")
+    report = {name: _copy(source, target, name, columns, progress) for name, columns in tables.items()}
     for name, last in source.execute("SELECT name, seq FROM sqlite_sequence WHERE seq > 0").fetchall():
         sequence = SQL("pg_get_serial_sequence({}, 'id')").format(Literal(name))
         target.execute(SQL("SELECT setval({}, {})").format(sequence, Literal(last)))
@@ -69,51 +46,49 @@ def _copy_all(source: sqlite3.Connection, target: psycopg.Connection, progress: 
     return report
 
 
-def _tables(source: sqlite3.Connection) -> list[Table]:
-    """Those of the service, each after the ones that it refers to."""
+def _tables(source: sqlite3.Connection) -> dict[str, SQL]:
+    """The service's tables with the names of their columns; each was made after those that it refers to."""
     names = source.execute(
         """
         SELECT name
         FROM sqlite_schema
         WHERE type = 'table' AND name NOT LIKE 'sqlite%'
             AND name NOT IN ('schema_migrations', 'original_services_set_aside')
+        ORDER BY rowid
         """
     ).fetchall()
-    referred = {
-        name: {row[2] for row in source.execute(f'PRAGMA foreign_key_list("{name}")').fetchall()} for (name,) in names
-    }
-    tables = []
-    for name in TopologicalSorter(referred).static_order():
-        columns = source.execute(f'PRAGMA table_info("{name}")').fetchall()
-        key = sorted((column[5], column[1]) for column in columns if column[5])
-        tables.append(Table(name, [column[1] for column in columns], [column for _, column in key]))
-    return tables
+    columns = {name: source.execute(f"SELECT name FROM pragma_table_info('{name}')").fetchall() for (name,) in names}
+    return {name: SQL(", ").join(Identifier(column) for (column,) in found) for name, found in columns.items()}
 
 
-def _copy(source: sqlite3.Connection, target: psycopg.Connection, table: Table, progress: Callable) -> tuple[int, str]:
-    statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table.name), _names(table.columns))
+def _copy(
+    source: sqlite3.Connection, target: psycopg.Connection, name: str, columns: SQL, progress: Callable
+) -> tuple[int, str]:
+    """How many rows were copied, and their checksum on both sides. Raises Conflict if it is not the same."""
 
     def sent(rows: Iterable[tuple]) -> Iterable[tuple]:
         for number, row in enumerate(rows, 1):
             copy.write_row(row)
             if number % STEP == 0:
-                progress(table.name, number)
+                progress(name, number)
             yield row
 
-    with target.cursor() as cursor, cursor.copy(statement) as copy:
-        result = _checksum(sent(source.execute(table.select().as_string())))
-    progress(table.name, result[0])
+    select = SQL("SELECT {} FROM {}").format(columns, Identifier(name))
+    insert = SQL("COPY {} ({}) FROM STDIN").format(Identifier(name), columns)
+    with target.cursor() as cursor, cursor.copy(insert) as copy:
+        result = _checksum(sent(source.execute(select.as_string())))
+    progress(name, result[0])
+    with target.cursor("copied") as rows:
+        rows.itersize = STEP
+        if _checksum(rows.execute(select)) != result:
+            raise Conflict(f"The rows of {name} did not arrive as they were. Nothing was copied.")
     return result
 
 
 def _checksum(rows: Iterable[tuple]) -> tuple[int, str]:
-    """How many rows there are, and a hash of them all in their order."""
-    number, digest = 0, sha256()
+    """How many rows there are, and the sum of their hashes, which is the same in any order."""
+    number = total = 0
     for row in rows:
         number += 1
-        digest.update(repr(row).encode())
-    return number, digest.hexdigest()[:16]
-
-
-def _names(columns: list[str]) -> SQL:
-    return SQL(", ").join(map(Identifier, columns))
+        total += int.from_bytes(sha256(repr(row).encode()).digest()[:8])
+    return number, f"{total % 2**64:016x}"

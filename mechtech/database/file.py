@@ -1,50 +1,33 @@
-"""Opening the one SQLite file of a Database, and noticing when it is not the same any more."""
+"""The SQLite file of a Database: its connections, the lock beside it, and whether it is still the same file."""
 
+import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock
-from typing import IO, NamedTuple
+from typing import IO
 from urllib.parse import quote
 
-from mechtech.database import migrate
-from mechtech.database.locks import failure, patiently, share
+from mechtech.database import Result
 
 CACHE_KIB = 512  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
+RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
 RESTORING = ".restoring"  # the end of a file's name; one without its database is of a restore that was interrupted
-DOUBTFUL = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-class Stamp(NamedTuple):
-    """Which file stands at the path, in which state."""
-
-    inode: int
-    changed: int  # nanoseconds
-    empty: bool
 
 
 class Connection(sqlite3.Connection):
-    stamp: Stamp | None = None  # what it was opened on
-
-    def doubt(self, error: BaseException) -> None:
-        """Have it opened anew after an error that may come from how, or when, it was opened: the cause may be gone."""
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DOUBTFUL:
-            self.stamp = None
+    stamp: tuple[int, int] | None = None  # the file's, when this was opened; None: it is to be opened anew
 
 
 class DatabaseFile:
-    """Makes the tables, and opens connections. Its arguments are Database's."""
+    """Opens the connections of this process to the one file at path."""
 
-    def __init__(self, path: str, schema: str, migrations: Sequence[str]):
+    def __init__(self, path: str):
         self.path = path
-        self._schema = schema
-        self._migrations = migrations
-        self._made = False
-        self._lock: IO | None = None
         self._connecting = Lock()
         self._inode: int | None = None  # of the file that this process works with
 
@@ -55,68 +38,23 @@ class DatabaseFile:
         Our own checkpoints write to the file too, rarely enough. The old connection is closed only when the new one
         is open: the last to close would clear the write-ahead log away.
         """
-        if connection is not None and connection.stamp == self._stamp():
+        stat = _stat(self.path)
+        stamp = stat and (stat.st_ino, stat.st_mtime_ns)
+        if connection is not None and stamp is not None and connection.stamp == stamp:
             return connection
-        if not self._made:
-            self.make()
-        stamp = self._stamp()
         fresh = self.connect("rw")
-        fresh.stamp = stamp
+        if os.access(self.path, os.W_OK):  # SQLite opens it all the same, but only to read from
+            fresh.stamp = stamp
         if connection is not None:
             connection.close()
         return fresh
 
-    def make(self) -> None:
-        """Make the file and its tables where they are missing; several processes may do it at once."""
-        patiently(time.monotonic() + BUSY_SECONDS, self._make)
-        self._made = True
-
-    def _make(self) -> None:
-        self._lock = self._lock or share(self.path)  # kept as long as the process lives
-        connection = self.connect("rwc")
-        latest = len(self._migrations)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            found = migrate.version(connection)
-            migrate.check_not_newer(found, latest)
-            if found == 0:  # a new database gets the result of all migrations at once
-                run_script(connection, self._schema)
-            elif found < latest:
-                migrate.copy_aside(self.path, found)
-                for script in self._migrations[found:]:
-                    run_script(connection, script)
-            if found < latest:
-                migrate.record(connection, found + 1 if found > 1 else 1, latest)
-            connection.execute(f"PRAGMA user_version = {latest}")  # always: a read-only file must fail here
-            connection.execute("COMMIT")
-            connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
-        finally:
-            connection.close()
-
-    def log_size(self) -> int:
-        """Of the write-ahead log, in bytes."""
-        return _size(f"{self.path}-wal")
-
-    def version(self) -> int:
-        """The number of the last migration that has run; 0 for a database that is not made yet."""
-        if self._stamp() is None:
-            return 0
-        with closing(self.connect("rw")) as connection:
-            return migrate.version(connection)
-
-    def _stamp(self) -> Stamp | None:
-        try:
-            stat = os.stat(self.path)
-        except OSError:
-            return None
-        return Stamp(stat.st_ino, stat.st_mtime_ns, stat.st_size == 0)
-
     def connect(self, mode: str) -> Connection:
         """A new connection; mode: "rw", or "rwc" to make the file where it is missing. Raises sqlite3's errors."""
         with self._connecting:
-            checked = self._check_file()
+            self._check()
             connection = sqlite3.connect(
-                f"file:{quote(os.fsencode(Path(self.path).absolute()))}?mode={mode}",
+                uri(self.path, mode),
                 uri=True,
                 timeout=BUSY_SECONDS,
                 isolation_level=None,  # a transaction begins and ends where the code says so
@@ -124,66 +62,116 @@ class DatabaseFile:
                 factory=Connection,
             )
             try:
-                opened = self._stamp()
-                if opened is None or (checked and opened.inode != checked.inode):  # and it has not looked into it yet
-                    raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} was replaced this moment")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = FULL")  # a commit lasts through a power cut
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer runs checkpoints
                 connection.execute("PRAGMA journal_size_limit = 0")  # a log that begins anew is cut to what it holds
-                connection.create_function("casefold", 1, _casefold, deterministic=True)
+                connection.create_function("casefold", 1, lambda text: text and text.casefold(), deterministic=True)
                 connection.execute("PRAGMA user_version").fetchone()  # is it a database at all?
+                self.recognize()
             except BaseException:
                 connection.close()
                 raise
             return connection
 
-    def _check_file(self) -> Stamp | None:
-        """Raise for a file that SQLite must not open, before it does. None: there is none yet.
+    def recognize(self) -> None:
+        """Take no other file from now on; an empty one is not made yet."""
+        stat = _stat(self.path)
+        if stat and stat.st_size > 0:
+            self._inode = stat.st_ino
+
+    def log_size(self) -> int:
+        """Of the write-ahead log, in bytes."""
+        stat = _stat(f"{self.path}-wal")
+        return stat.st_size if stat else 0
+
+    def _check(self) -> None:
+        """Raise for a file that SQLite must not open, before it does.
 
         Beside an empty or a foreign file it would take our write-ahead log for a leftover, and clear it away.
         """
-        must_be_ours = self._made or self.log_size() > 0 or os.path.exists(f"{self.path}{RESTORING}")
-        stamp = self._stamp()  # after the log: another process may be making both
-        if stamp is None or stamp.empty:
-            if must_be_ours:
+        has_log = self.log_size() > 0
+        stat = _stat(self.path)  # after the log: another process may be making both
+        if stat is None or stat.st_size == 0:
+            if self._inode or has_log or os.path.exists(f"{self.path}{RESTORING}"):
                 raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
-            return stamp
-        if stamp.inode == self._inode:  # to open and close it here would end SQLite's locks on all connections to it
-            return stamp
-        if self._inode is not None:
+        elif self._inode is not None and self._inode != stat.st_ino:
             raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} was replaced: restart the service, or put it back")
-        try:
-            with open(self.path, "rb") as file:
-                header = file.read(64)
-        except OSError as error:
-            raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} cannot be read") from error
-        version = int.from_bytes(header[60:64])  # user_version
-        if header[:16] != b"SQLite format 3\0" or (must_be_ours and version == 0 and self._migrations):
+        # Only before the first connection: closing the file would end SQLite's locks on it in this process.
+        elif self._inode is None and has_log and _header(self.path)[60:64] in (b"", bytes(4)):  # user_version
             raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
-        self._inode = stamp.inode
-        return stamp
 
 
-def _casefold(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
+def _stat(path: str) -> os.stat_result | None:
+    """None for a file that is not there."""
+    with suppress(OSError):
+        return os.stat(path)
+    return None
 
 
-def _size(path: str) -> int:
-    """In bytes; 0 for a file that is not there."""
+def _header(path: str | Path) -> bytes:
+    """The first bytes of a file that is a SQLite database; of another, or of none, nothing."""
+    with suppress(OSError), open(path, "rb") as file:
+        header = file.read(64)
+        if header.startswith(b"SQLite format 3\0"):
+            return header
+    return b""
+
+
+def uri(path: str | Path, mode: str) -> str:
+    """The file's name for SQLite."""
+    return f"file:{quote(os.fsencode(Path(path).absolute()))}?mode={mode}"
+
+
+def reading_uri(path: str | Path) -> str:
+    """The name by which SQLite reads the file, and writes nothing to it or beside it.
+
+    Even who reads a database in WAL mode makes files beside it, unless it is said to be immutable. It is when it has no
+    write-ahead log: then no process has it open.
+    """
+    is_wal = _header(path)[18:19] == b"\x02"
+    return uri(path, "ro&immutable=1" if is_wal and not os.path.exists(f"{path}-wal") else "ro")
+
+
+def copy_database(source: sqlite3.Connection, target: str | Path) -> None:
+    """Copy all of it, as one moment has it, into one file that only its owner may read."""
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    with closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that no file of shared memory stands beside it
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # nor a log
+
+
+def share(path: str, alone: bool = False) -> IO:
+    """A share of the lock file beside the database, or all of it; it is let go when it is closed or its process ends.
+
+    By it a restore has the database alone. Raises sqlite3's error for one that is busy, or that cannot be opened.
+    """
     try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
+        file = os.fdopen(os.open(f"{path}.lock", os.O_RDONLY | os.O_CREAT, 0o644))
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        return file
+    except BlockingIOError as error:
+        text = "the service, or a command, has the database open" if alone else "the database is being restored"
+        raise failure(sqlite3.SQLITE_BUSY, text) from error
+    except OSError as error:
+        raise failure(sqlite3.SQLITE_CANTOPEN, str(error)) from error
 
 
-def run_script(tx: sqlite3.Connection, script: str) -> None:
-    """Run its statements within the transaction; executescript() would end it."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            tx.execute(statement)
-            statement = ""
-    tx.execute(statement)  # the last may come without its semicolon
+def patiently(deadline: float, execute: Callable[[], Result]) -> Result:
+    """Call execute until the database is not busy or the deadline is past."""
+    while True:
+        try:
+            return execute()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_SECONDS)
+
+
+def failure(code: int, text: str) -> sqlite3.OperationalError:
+    """An error of SQLite's kind: what it would say if it knew."""
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorcode = code
+    return error

@@ -32,23 +32,24 @@ def page(
     asked = [conditions[name] for name in filters]
     order, beyond = ("ASC", ">") if oldest_first else ("DESC", "<")
     begun = [f"({table}.created_at, {table}.id) {beyond} (:after_time, :after_id)"] if after else []
+    position = {"after_time": after.created_at, "after_id": after.id} if after else {}
 
     def read(tx: Transaction) -> tuple[list[dict], int]:
         rows = tx.all(
             f"""
             {select}
-            {_where(asked + begun)}
+            WHERE {" AND ".join(["TRUE", *asked, *begun])}
             ORDER BY {table}.created_at {order}, {table}.id {order}
             LIMIT :limit
             """,
-            {**filters, "limit": limit + 1, **({"after_time": after[0], "after_id": after[1]} if after else {})},
+            {**filters, **position, "limit": limit + 1},
         )
         if not after and len(rows) <= limit:
             return rows, len(rows)
         counted = tx.one(
             f"""
             SELECT COUNT(*) AS total
-            FROM (SELECT 1 FROM {table} {_where(asked)} LIMIT {COUNTED}) AS counted
+            FROM (SELECT 1 FROM {table} WHERE {" AND ".join(["TRUE", *asked])} LIMIT {COUNTED}) AS counted
             """,
             filters,
         )
@@ -57,7 +58,3 @@ def page(
     rows, total = get_db().snapshot(read)
     shown = rows[:limit]
     return shown, total, Position(shown[-1]["created_at"], shown[-1]["id"]) if len(rows) > limit else None
-
-
-def _where(conditions: list[str]) -> str:
-    return f"WHERE {' AND '.join(conditions)}" if conditions else ""

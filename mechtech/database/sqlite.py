@@ -1,36 +1,27 @@
 """SQLite: a file with its tables, a few connections that read, and the writer thread with the one that writes."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
+from typing import IO
 
 from mechtech import database
 from mechtech.database import Duplicate, Result, migrate
-from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, run_script
-from mechtech.database.locks import failure
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, copy_database, failure, patiently, share
 from mechtech.database.writer import Writer
 from mechtech.errors import Unavailable
 from mechtech.signals import waiting
 
 READERS = 4  # connections; more would only keep page caches of their own
-PROOF_SECONDS = 1.0  # how long check() relies on the last write that it made
-# sqlite3's codes for a statement that is wrong, which is a mistake of ours. Whatever else the database reports is its
-# own state: locked, full, read-only, damaged or gone.
-OUR_MISTAKES = (
-    sqlite3.SQLITE_ERROR,
-    sqlite3.SQLITE_CONSTRAINT,
-    sqlite3.SQLITE_MISMATCH,
-    sqlite3.SQLITE_MISUSE,
-    sqlite3.SQLITE_RANGE,
-)
 
 
 class Transaction(database.Transaction):
     """On one connection, which is at most one thread's at a time."""
 
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: sqlite3.Connection):
         self._connection = connection
 
     def all(self, sql: str, params: Mapping = {}, lock: bool = False) -> list[dict]:
@@ -38,79 +29,92 @@ class Transaction(database.Transaction):
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row)) for row in cursor.fetchall()]
 
-    def has_table(self, name: str) -> bool:
-        return self.one("SELECT 1 FROM sqlite_schema WHERE name = :name", {"name": name}) is not None
-
     def script(self, script: str) -> None:
-        run_script(self._connection, script)
+        """One statement after the other: sqlite3's executescript() would end the transaction."""
+        statement = ""
+        for line in script.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                self._connection.execute(statement)
+                statement = ""
+        self._connection.execute(statement)  # the last may come without its semicolon
+
+    def tables(self) -> set[str]:
+        rows = self.all("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        return {row["name"] for row in rows}
 
 
 class Database(database.Database):
     """One SQLite file with its tables.
 
     schema: the script for a new file. migrations: the scripts that lead there, of which the first is version 1.
+    Raises WrongDatabase for a version of SQLite that is too old.
     """
 
+    _begin_snapshot = "BEGIN"
+    _proof = "PRAGMA application_id = 0"  # it is 0 already, yet it is written, as an UPDATE of the same value is not
+
     def __init__(self, path: str, schema: str, migrations: Sequence[str] = ("",)):
-        migrate.check_usable(path)
+        if sqlite3.sqlite_version_info < (3, 37):  # the first with STRICT tables
+            raise migrate.WrongDatabase(f"SQLite {sqlite3.sqlite_version} is too old: the service needs 3.37 or newer.")
         self.path = self.name = path
         self.latest = len(migrations)
-        self._file = DatabaseFile(path, schema, migrations)
+        self._schema = schema
+        self._migrations = migrations
+        self._made = False
+        self._share: IO | None = None  # of the lock beside the file, kept as long as the process lives
+        self._file = DatabaseFile(path)
         self._readers: SimpleQueue[Connection | None] = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)
         self._writer = Writer(self._file)
-        self._proved = 0.0
 
     def version(self) -> int:
-        with _translated_errors():
-            return self._file.version()
+        if not os.path.exists(self.path):
+            return 0
+        with _translated_errors(), closing(self._file.connect("rw")) as connection:
+            return migrate.version(Transaction(connection))
 
     def make(self) -> None:
+        """Several processes may do it at once."""
         with _translated_errors():
-            self._file.make()
+            self._share = self._share or share(self.path)
+            patiently(time.monotonic() + BUSY_SECONDS, self._bring_up_to_date)
+        self._made = True
 
-    def one(self, sql: str, params: Mapping = {}) -> dict | None:
-        with self._reader() as connection:
-            return Transaction(connection).one(sql, params)
-
-    def all(self, sql: str, params: Mapping = {}) -> list[dict]:
-        with self._reader() as connection:
-            return Transaction(connection).all(sql, params)
-
-    def snapshot(self, work: Callable[[Transaction], Result]) -> Result:
-        with self._reader() as connection:
-            connection.execute("BEGIN")
-            try:
-                return work(Transaction(connection))
-            finally:
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
+    def _bring_up_to_date(self) -> None:
+        with closing(self._file.connect("rwc")) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            tx = Transaction(connection)
+            if 0 < (found := migrate.version(tx)) < self.latest:
+                with closing(self._file.connect("rw")) as source:
+                    copy_database(source, f"{self.path}.version-{found}")
+            migrate.bring_up_to_date(tx, self._migrations, self._schema)
+            connection.execute(f"PRAGMA user_version = {self.latest}")  # the mark in the header that it is ours
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
+            self._file.recognize()
 
     def transaction(self, work: Callable[[Transaction], Result]) -> Result:
         """It runs in the writer thread."""
         with _translated_errors():
+            if not self._made:
+                self.make()
             return self._writer.run(lambda connection: work(Transaction(connection)))
 
-    def check(self) -> None:
-        """Raise Unavailable if a write would: the file cannot be opened, is locked, or its disk takes no write."""
-        if time.monotonic() - self._proved > PROOF_SECONDS:
-            self.write("PRAGMA application_id = 0")  # it is 0 already, yet it is written
-            self._proved = time.monotonic()
-        else:
-            self.transaction(lambda tx: None)  # takes the lock that a write needs
-
     @contextmanager
-    def _reader(self) -> Iterator[Connection]:
-        """A reading connection, for as long as the block lasts."""
+    def _connected(self) -> Iterator[Transaction]:
+        """A connection to read with, for as long as the block lasts."""
         with _translated_errors():
+            if not self._made:
+                self.make()
             connection = self._take_reader()
             try:
                 connection = self._file.current(connection)
-                yield connection
-            except sqlite3.Error as error:
+                yield Transaction(connection)
+            except sqlite3.Error:
                 if connection is not None:
-                    connection.doubt(error)
+                    connection.stamp = None  # the cause may be when it was opened, and gone
                 raise
             finally:
                 self._readers.put(connection)
@@ -129,13 +133,18 @@ class Database(database.Database):
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """sqlite3's errors as Duplicate and Unavailable. A statement that is wrong stays an error of sqlite3's."""
+    """sqlite3's errors as Duplicate and Unavailable.
+
+    A statement that is wrong, which is a mistake of ours, stays an error of sqlite3's. Whatever else the database
+    reports is its own state: locked, full, read-only, damaged or gone.
+    """
     try:
         yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", None)
-        if code in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY):
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY):
             raise Duplicate(str(error).rpartition(": ")[2]) from None
-        if code is None or code & 0xFF in OUR_MISTAKES:
+        raise
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.ProgrammingError) or error.sqlite_errorcode == sqlite3.SQLITE_ERROR:
             raise
         raise Unavailable(retry_after=1) from error

@@ -9,25 +9,22 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
-from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile
-from mechtech.database.locks import patiently
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, patiently
 from mechtech.signals import group_committed, waiting
 
 PAUSE_SECONDS = 0.001  # in busy times; other processes then get the lock: 20 % more POSTs, and p99 30 % less
 LOG_BYTES = 32 * 2**20  # of the write-ahead log, before a checkpoint, after which all connections are opened anew
 
 
-@dataclass
-class Write:
+class Write(NamedTuple):
     """What a request waits for: the future of work(connection), which runs in an immediate transaction."""
 
     work: Callable[[Connection], Any]
-    deadline: float = field(default_factory=lambda: time.monotonic() + BUSY_SECONDS)
-    future: Future = field(default_factory=Future)
+    deadline: float
+    future: Future
 
 
 class Writer:
@@ -42,41 +39,39 @@ class Writer:
 
     def run(self, work: Callable[[Connection], Any]) -> Any:
         """What work returns, once it is committed. Raises what work raises, and sqlite3's errors."""
-        write = Write(work)
-        try:
-            with waiting("writer"):
-                with self._taking:
-                    self._waiting.append(write)
-                    if len(self._waiting) == 1:  # those that follow it are taken with it
-                        self._thread.submit(self._commit_waiting)
-                return write.future.result()
-        finally:
-            del write  # its future holds the error, whose traceback holds this frame
+        future = Future()
+        with waiting("writer"):
+            with self._taking:
+                self._waiting.append(Write(work, time.monotonic() + BUSY_SECONDS, future))
+                if len(self._waiting) == 1:  # those that follow it are taken with it
+                    self._thread.submit(self._commit_waiting)
+            return future.result()
 
     def _commit_waiting(self) -> None:
         if len(self._waiting) > 1:
             time.sleep(PAUSE_SECONDS)
         with self._taking:
             writes, self._waiting = self._waiting, []
-        count = len(writes)
-        self._commit(writes)
-        group_committed.send(self, writes=count)
-
-    def _commit(self, writes: list[Write]) -> None:
-        """Run them all in one transaction, then tell each what became of it."""
-        try:
-            connection = patiently(writes[0].deadline, self._begin)
-            outcomes = [self._attempt(connection, write) for write in writes]
-            connection.execute("COMMIT")
-        except BaseException as error:  # nothing of it is committed, and each caller must learn so
-            self._give_up_transaction(error)
-            outcomes = [(None, error)] * len(writes)
-        while writes:
-            write, (result, error) = writes.pop(), outcomes.pop()
+        for write, (result, error) in zip(writes, self._commit(writes)):
             if error is None:
                 write.future.set_result(result)
             else:
                 write.future.set_exception(error)
+        group_committed.send(self, writes=len(writes))
+
+    def _commit(self, writes: list[Write]) -> list[tuple[Any, BaseException | None]]:
+        """Run them all in one transaction; the result or the error of each."""
+        try:
+            connection = patiently(writes[0].deadline, self._begin)
+            outcomes = [self._attempt(connection, write) for write in writes]
+            connection.execute("COMMIT")
+            return outcomes
+        except BaseException as error:  # nothing of it is committed, and each caller must learn so
+            if self._connection is not None:
+                self._connection.stamp = None  # the cause may be when it was opened, and gone
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            return [(None, error)] * len(writes)
 
     def _attempt(self, connection: Connection, write: Write) -> tuple[Any, BaseException | None]:
         """Its result or its error. Raises only what ended the whole transaction."""
@@ -97,28 +92,19 @@ class Writer:
         if connection is not self._connection:
             connection.execute("PRAGMA busy_timeout = 0")  # patiently() waits in shorter steps than SQLite
             self._connection = connection
-        if self._file.log_size() >= LOG_BYTES:
-            self._shorten_log(connection)
         connection.execute("BEGIN IMMEDIATE")
+        if self._file.log_size() >= LOG_BYTES:
+            self._checkpoint()
+            connection.execute("ROLLBACK")  # only a transaction that begins after it begins the log anew
+            connection.execute("BEGIN IMMEDIATE")
         return connection
 
-    def _shorten_log(self, connection: Connection) -> None:
-        """Run a checkpoint under the lock that a write needs. Raises where another connection holds it.
+    def _checkpoint(self) -> None:
+        """Copy the log into the file.
 
-        So no commit can begin the log anew meanwhile: SQLite before 3.51.3 may then skip committed pages for ever.
-        What cannot be copied into the file, as on a full disk, stays in the log until the next time.
+        It runs under the lock that a write needs, which the writing connection holds: SQLite before 3.51.3 may skip
+        committed pages for ever if the log begins anew meanwhile. What cannot be copied, as on a full disk, stays in
+        the log until the next time.
         """
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            with suppress(sqlite3.Error), closing(self._file.connect("rw")) as other:
-                other.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        finally:
-            connection.execute("ROLLBACK")
-
-    def _give_up_transaction(self, error: BaseException) -> None:
-        if self._connection is None:
-            return
-        self._connection.doubt(error)
-        if self._connection.in_transaction:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
+        with suppress(sqlite3.Error), closing(self._file.connect("rw")) as other:
+            other.execute("PRAGMA wal_checkpoint(PASSIVE)")

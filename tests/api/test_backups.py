@@ -167,13 +167,13 @@ def damaged(file):
 @pytest.mark.parametrize(
     "harm, told",
     [
-        (Path.unlink, "No such file"),
-        (lambda file: file.write_bytes(b""), "not a database"),
+        (Path.unlink, "unable to open"),
+        (lambda file: file.write_bytes(b""), "no such table"),
         (lambda file: file.write_bytes(b"no database" * 999), "not a database"),
         (lambda file: file.write_bytes(file.read_bytes()[:40_000]), "malformed|damaged"),
         (damaged, "malformed|damaged"),
-        (lambda file: sql(file, "DROP TABLE contact_messages"), "not a database"),
-        (lambda file: sql(file, "PRAGMA user_version = 0"), "not a database"),
+        (lambda file: sql(file, "DROP TABLE contact_messages"), "no such table"),
+        (lambda file: sql(file, "DROP TABLE booking_history"), "something else"),
         (lambda file: sql(file, "INSERT INTO schema_migrations (version) VALUES (99)"), "newer"),
     ],
 )

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from mechtech.database import migrate
-from mechtech.database.file import run_script
-from mechtech.database.sqlite import Database
+from mechtech.database.sqlite import Database, Transaction
 from tests.answers import sql
 from tests.commands import failed, flask, succeeded
 from tests.conftest import SECRET, Api, signup, started
@@ -25,7 +24,7 @@ SCHEMA = (ROOT / "schema.sql").read_text(encoding="utf-8")
 def old_database(path) -> None:
     """A database of the version before there were migrations, with an account and what it issued."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        run_script(connection, SCRIPTS[0])
+        Transaction(connection).script(SCRIPTS[0])
         connection.execute("PRAGMA user_version = 1")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("INSERT INTO users (email, password, name) VALUES ('Old@example.com', 'x', 'Old')")
@@ -94,7 +93,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
 
 def migrate_version(path) -> int:
     with closing(sqlite3.connect(path)) as connection:
-        return migrate.version(connection)
+        return migrate.version(Transaction(connection))
 
 
 def test_a_newer_database_is_refused_by_server_and_commands_in_one_line(environ, tmp_path):

@@ -14,7 +14,7 @@ from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import from_environment
 from tests.answers import refused, sql, wrong_fields
 from tests.commands import failed, flask, succeeded
-from tests.conftest import CONTACT, SECRET, book, complete, signup
+from tests.conftest import CONTACT, SECRET, book, complete, signup, started
 from tests.gunicorn_server import Server
 
 pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
@@ -659,7 +659,7 @@ def test_a_database_of_the_original_is_refused_at_start_with_the_command_that_im
     environ["DB_PATH"] = str(filled.path)
     before = Path(filled.path).read_bytes()
     with pytest.raises(WrongDatabase, match=r"\ADB_PATH .*import-original"):  # no dot matches a line's end
-        create_app(from_environment(environ))
+        started(environ)
     assert "import-original" in failed(flask(environ, "init-db"))
     server = Server(environ, tmp_path / "log")
     server.start(wait=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mechtech.database import sample
+from mechtech.commands.data import add_sample_data
 from tests.conftest import BOOKING, started
 from tests.gunicorn_server import ROOT
 from tests.tools import running, settings
@@ -22,7 +22,7 @@ ADMIN, CUSTOMER = "admin@mechtech.example", "john@mechtech.example"
 def run(folder: Path, caller: str, *options: str) -> None:
     app = started(settings(folder))
     with app.app_context():
-        sample.add((ROOT / "seed.sql").read_text(encoding="utf-8"), only_if_new=True)
+        add_sample_data(only_if_new=True)
     with running(folder, MECHANIC_CAPACITY="1000") as server:
         guest = server.call("POST", "/api/booking", BOOKING).json["bookingToken"]
         callers = {"nobody": {}, "admin": {"CALLER_EMAIL": ADMIN}, "customer": {"CALLER_EMAIL": CUSTOMER}}

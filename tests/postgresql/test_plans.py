@@ -51,7 +51,7 @@ class Statement(NamedTuple):
 def recorded():
     """The statements that the service's connections run, in their order; params are those of their first time."""
     statements = {}
-    from mechtech.database.pool import Connection
+    from mechtech.database.postgresql import Connection
 
     class Recording(Connection):
         def execute(self, query, params=None, **options):
@@ -60,7 +60,7 @@ def recorded():
             return super().execute(query, params, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mechtech.database.pool.Connection", Recording)
+        patch.setattr("mechtech.database.postgresql.Connection", Recording)
         yield statements
 
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from mechtech.database import migrate
-from mechtech.database.file import run_script
 from mechtech.database.postgresql import Database
+from mechtech.database.sqlite import Transaction
 from tests.answers import sql
 from tests.conftest import SECRET, started
 from tests.gunicorn_server import ROOT
@@ -42,7 +42,7 @@ KEYS = """
 def schema():
     """A SQLite database with the tables of schema.sql."""
     with closing(sqlite3.connect(":memory:")) as connection:
-        run_script(connection, (ROOT / "schema.sql").read_text(encoding="utf-8"))
+        Transaction(connection).script((ROOT / "schema.sql").read_text(encoding="utf-8"))
         yield connection
 
 

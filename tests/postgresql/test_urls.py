@@ -3,7 +3,7 @@
 import pytest
 
 from mechtech.database import migrate
-from mechtech.database.migrate import NewerDatabase, WrongDatabase
+from mechtech.database.migrate import WrongDatabase
 from mechtech.database.postgresql import Database, translated
 from mechtech.settings import SettingError
 from tests.conftest import started
@@ -44,7 +44,7 @@ def test_a_database_of_something_else_is_refused_and_stays_as_it_is(environ):
 def test_a_newer_database_is_refused(environ):
     started(environ)
     execute(environ["DATABASE_URL"], "INSERT INTO schema_migrations (version) VALUES (999)")
-    with pytest.raises(NewerDatabase, match="999"):
+    with pytest.raises(WrongDatabase, match="999"):
         started(environ)
 
 

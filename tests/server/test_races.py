@@ -184,13 +184,13 @@ def test_workers_that_start_at_once_in_an_empty_folder_make_one_schema(tmp_path)
 
 def make_and_use(folder, barrier, rounds, failed):
     """What each worker does with a file that is not there yet."""
-    schema = "CREATE TABLE IF NOT EXISTS hits (id INTEGER PRIMARY KEY) STRICT"
+    schema = "CREATE TABLE IF NOT EXISTS booking_history (id INTEGER PRIMARY KEY) STRICT"
     for number in range(rounds):
         db = Database(f"{folder}/{number}.db", schema)
         barrier.wait(30)
         try:
             for _ in range(3):
-                db.write("INSERT INTO hits DEFAULT VALUES")
+                db.write("INSERT INTO booking_history DEFAULT VALUES")
         except sqlite3.Error as error:
             failed.put(repr(error))
 
@@ -208,5 +208,5 @@ def test_processes_that_need_a_new_file_at_once_all_get_it(tmp_path):
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * workers
     assert failed.empty(), failed.get()
-    counts = {sql(tmp_path / f"{number}.db", "SELECT COUNT(*) FROM hits")[0][0] for number in range(rounds)}
+    counts = {sql(tmp_path / f"{number}.db", "SELECT COUNT(*) FROM booking_history")[0][0] for number in range(rounds)}
     assert counts == {3 * workers}

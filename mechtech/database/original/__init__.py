@@ -3,198 +3,144 @@
 The file is attached read-only to a connection to our database, and copied within one transaction.
 """
 
-import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
-from mechtech.database.original import statements
+from mechtech import clock
+from mechtech.database.file import DatabaseFile, reading_uri
+from mechtech.database.sqlite import Transaction
+from mechtech.errors import Conflict
 from mechtech.texts import address_key, clean_address
 
+TABLES = ("users", "mechanics", "bookings", "service_history", "contact_messages")
 PROGRESS_ROWS = 50_000  # between two calls of `progress`
-BUSY_SECONDS = 5.0
-BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}", re.ASCII)
+SCRIPTS = Path(__file__).parent
 
 
-class ImportRefused(Exception):
-    """Nothing was imported. The text tells why, in one line."""
+def import_original(database: str, file: str, progress: Callable[[str, int, int], None]) -> list[str]:
+    """Copy the original's database in `file` into ours, which has its tables and no rows. Gives the lines of a report.
 
-
-@dataclass
-class Counts:
-    """The rows of one table: how many the file has, and what became of them."""
-
-    read: int = 0
-    written: int = 0
-    set_aside: int = 0
-
-
-@dataclass
-class Report:
-    """What an import did. It names rows by table and id."""
-
-    counts: dict[str, Counts] = field(default_factory=lambda: {table: Counts() for table in statements.TABLES})
-    changed_addresses: list[tuple[str, int, str, str]] = field(default_factory=list)  # table, id, before, after
-    added_services: int = 0
-    attention: list[tuple[int, str]] = field(default_factory=list)  # the id of an account, and why
-
-
-def import_original(database: str, file: str, progress: Callable[[str, int, int], None]) -> Report:
-    """Copy the original's database in `file` into ours, which has its tables and no rows.
-
-    progress: called with a table, how many of its rows are read, and how many there are. Raises ImportRefused.
+    progress: called with a table, how many of its rows are read, and how many there are. Raises Conflict.
     """
     try:
-        with closing(_connect(database)) as connection:
-            connection.execute("ATTACH ? AS original", (_uri(file, _reading_mode(file)),))
-            tables = _original_tables(connection, file)
+        with closing(DatabaseFile(database).connect("rw")) as connection:
+            connection.execute("ATTACH ? AS original", (reading_uri(file),))
             connection.execute("BEGIN IMMEDIATE")
-            report = _Import(connection, tables, progress).run()
+            _refuse_others(connection, file)
+            report = _import(connection, progress)
             connection.execute("COMMIT")
             return report
     except sqlite3.Error as error:
-        raise ImportRefused(f"{file} cannot be imported: {error}. Nothing was imported.") from error
+        raise Conflict(f"{file} cannot be imported: {error}. Nothing was imported.") from error
 
 
-def _connect(database: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(_uri(database, "rw"), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")  # as in every connection to our database
-    for function in (address_key, clean_address, is_bcrypt, as_text):
+def _import(connection: sqlite3.Connection, progress: Callable[[str, int, int], None]) -> list[str]:
+    tx, read, done = Transaction(connection), {}, Counter()
+
+    def count_row(table: str) -> bool:
+        done[table] += 1
+        if done[table] % PROGRESS_ROWS == 0:
+            progress(table, done[table], read[table])
+        return True
+
+    connection.create_function("progress", 1, count_row)
+    connection.create_function("iso_time", 2, _iso_time)
+    for function in (address_key, clean_address, text_of):
         connection.create_function(function.__name__, 1, function, deterministic=True)
-    return connection
+    for table in TABLES:
+        _show(connection, table)
+        read[table] = _count(connection, f"their_{table}")
+    _run(tx, "views.sql")
+    if twins := connection.execute("SELECT ids FROM twins").fetchall():
+        raise Conflict(
+            "These share an e-mail address, but for upper and lower case and blanks around it, or have none: "
+            f"{'; '.join(ids for (ids,) in twins)}. In a copy of the file, change or delete all but one of each. "
+            "Nothing was imported."
+        )
+    if connection.execute("SELECT 1 FROM original.sqlite_schema WHERE name = 'sqlite_sequence'").fetchone():
+        # Numbers that the original gave are not given again, even if their rows are gone.
+        connection.execute("DELETE FROM main.sqlite_sequence")
+        connection.execute(
+            """
+            INSERT INTO main.sqlite_sequence
+            SELECT name, seq
+            FROM original.sqlite_sequence
+            WHERE name IN (SELECT name FROM main.sqlite_schema)
+            """
+        )
+    _run(tx, "copy.sql")
+    written = {table: _count(connection, f"main.{table}") for table in TABLES}
+    set_aside = {"service_history": _count(connection, "main.original_services_set_aside")}
+    _run(tx, "complete.sql")
+    added = _count(connection, "main.service_history") - written["service_history"]
+
+    report = [
+        f"{table} {id}: the e-mail address {before!r} is {after!r} now."
+        for table, id, before, after in connection.execute("SELECT * FROM changed_addresses")
+    ]
+    if any(set_aside.values()):
+        report.append("Some services or reviews have no place: they are in the table original_services_set_aside.")
+    else:
+        connection.execute("DROP TABLE main.original_services_set_aside")
+    if added:
+        report.append(f"Completed bookings without a service: {added}. Each has an empty one now.")
+    report.append(f"{'Table':<16} {'Read':>9} {'Written':>9} {'Set aside':>9}")
+    report += [f"{table:<16} {read[table]:>9} {written[table]:>9} {set_aside.get(table, 0):>9}" for table in TABLES]
+    troubled = connection.execute("SELECT id, why FROM troubled_accounts").fetchall()
+    report.append("Accounts that need attention:" if troubled else "No account needs attention.")
+    report += [f"  user {id} {why}" for id, why in troubled]
+    return report
 
 
-def is_bcrypt(password: str) -> bool:
-    """Whether it is a hash that a login can check."""
-    return BCRYPT.fullmatch(password) is not None
+def _refuse_others(connection: sqlite3.Connection, file: str) -> None:
+    """Raise Conflict for a file that is not the original's, and for a database of ours that has rows."""
+    strict = {name: strict for _, name, *_, strict in connection.execute("PRAGMA original.table_list")}
+    if not strict.keys() & set(TABLES):
+        raise Conflict(f"{file} has none of the original's tables: {', '.join(TABLES)}.")
+    if any(strict.get(table) for table in TABLES):  # the tables of schema.sql are STRICT, the original's are not
+        raise Conflict(f"{file} is a database of this service, not of the original.")
+    for table in TABLES:
+        if _count(connection, f"main.{table}"):
+            raise Conflict(f"The database has {table.replace('_', ' ')} already: import into a new one.")
 
 
-def as_text(value: bytes | None) -> str:
+def _show(connection: sqlite3.Connection, table: str) -> None:
+    """A temporary view of the original's rows with the columns of our table. What the file has not is NULL, or ''."""
+    there = {name.lower() for _, name, *_ in connection.execute(f"PRAGMA original.table_info({table})")}
+    columns = []
+    for _, name, kind, *_ in connection.execute(f"PRAGMA main.table_info({table})"):
+        value = name if name.lower() in there else "NULL"
+        if kind == "TEXT" and not name.endswith(("_at", "_date")):
+            value = f"text_of(CAST({value} AS BLOB))"
+        columns.append(f"{value} AS {name}")
+    rows = f"FROM original.{table}" if there else "WHERE FALSE"
+    connection.execute(f"CREATE TEMP VIEW their_{table} AS SELECT {', '.join(columns)} {rows}")
+
+
+def _run(tx: Transaction, script: str) -> None:
+    tx.script(SCRIPTS.joinpath(script).read_text(encoding="utf-8"))
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    return connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+
+
+def text_of(value: bytes | None) -> str:
     """What is no UTF-8 becomes U+FFFD, the sign for a character that cannot be read."""
     return (value or b"").decode(errors="replace")
 
 
-def _uri(path: str, mode: str) -> str:
-    return f"file:{quote(str(Path(path).absolute()))}?mode={mode}"
-
-
-def _reading_mode(file: str) -> str:
-    """The mode of SQLite's URI that reads the file and writes nothing, neither to it nor beside it.
-
-    A file in WAL mode gets files of SQLite's beside it even from a reader, unless it is said to be immutable. It is
-    whenever it has no write-ahead log: then no process has it open.
-    """
-    with suppress(OSError), open(file, "rb") as opened:
-        if opened.read(20)[18:19] == b"\x02" and not Path(f"{file}-wal").exists():
-            return "ro&immutable=1"
-    return "ro"
-
-
-def _original_tables(connection: sqlite3.Connection, file: str) -> dict[str, str]:
-    """SQL for the rows of each table that the file has, with a NULL for each column that it does not have."""
-    strict = {row[1]: row[5] for row in connection.execute("PRAGMA original.table_list")}
-    sources = {}
-    for table, columns in statements.TABLES.items():
-        if table in strict:
-            there = {row[1].lower() for row in connection.execute(f"PRAGMA original.table_info({table})")}
-            chosen = (name if name.lower() in there else f"NULL AS {name}" for name in columns)
-            sources[table] = f"(SELECT {', '.join(chosen)} FROM original.{table})"
-    if any(strict[table] for table in sources):  # the tables of schema.sql are STRICT, the original's are not
-        raise ImportRefused(f"{file} is a database of this service, not of the original.")
-    if not sources:
-        raise ImportRefused(f"{file} has none of the original's tables: {', '.join(statements.TABLES)}.")
-    return sources
-
-
-class _Import:
-    """One run, within a transaction. sources: SQL for the rows of the original, by table."""
-
-    def __init__(self, connection: sqlite3.Connection, sources: dict[str, str], progress):
-        self._connection = connection
-        self._sources = sources
-        self._progress = progress
-        self._report = Report()
-
-    def run(self) -> Report:
-        self._refuse_used_database()
-        self._refuse_twins()
-        if self._one("SELECT COUNT(*) FROM original.sqlite_schema WHERE name = 'sqlite_sequence'"):
-            self._connection.execute(statements.NEXT_NUMBERS)
-            self._connection.execute(statements.FIRST_NUMBERS)
-        for table in self._sources:
-            self._copy(table)
-        self._set_services_aside()
-        for statement in statements.COMPLETE:
-            self._connection.execute(statement)
-        self._report.added_services = (
-            self._one("SELECT COUNT(*) FROM main.service_history") - self._report.counts["service_history"].written
-        )
-        self._list_addresses()
-        self._list_accounts()
-        return self._report
-
-    def _one(self, sql: str):
-        return self._connection.execute(sql).fetchone()[0]
-
-    def _refuse_used_database(self) -> None:
-        for table in statements.TABLES:
-            if self._one(f"SELECT EXISTS (SELECT 1 FROM main.{table})"):
-                raise ImportRefused(f"The database has {table.replace('_', ' ')} already: import into a new one.")
-
-    def _refuse_twins(self) -> None:
-        """Which of two accounts with one address to keep is for a person to say."""
-        twins = []
-        for table in ("users", "mechanics"):
-            if table in self._sources:
-                groups = self._connection.execute(statements.TWINS.format(source=self._sources[table])).fetchall()
-                twins += [f"{table} {ids}" for (ids,) in groups]
-        if twins:
-            raise ImportRefused(
-                "These share an e-mail address, but for upper and lower case and blanks around it, or have none: "
-                f"{'; '.join(twins)}. In a copy of the file, change or delete all but one of each. "
-                "Nothing was imported."
+def _iso_time(*values: str | float | bytes | None) -> str:
+    """The first of them that is a time, as text or as the milliseconds since 1970 that node writes; else now."""
+    for value in values:
+        with suppress(TypeError, ValueError, OverflowError):
+            moment = (
+                datetime.fromisoformat(value) if isinstance(value, str) else datetime.fromtimestamp(value / 1000, UTC)
             )
-
-    def _copy(self, table: str) -> None:
-        counts = self._report.counts[table]
-        counts.read = self._one(f"SELECT COUNT(*) FROM original.{table}")
-        rows = 0
-
-        def count_row() -> int:
-            nonlocal rows
-            rows += 1
-            if rows % PROGRESS_ROWS == 0:
-                self._progress(table, rows, counts.read)
-            return 1
-
-        self._connection.create_function("count_row", 0, count_row)
-        source = f"(SELECT * FROM {self._sources[table]} WHERE count_row())"
-        counts.written = self._connection.execute(statements.COPY[table].format(source=source)).rowcount
-
-    def _set_services_aside(self) -> None:
-        """Keep them in a table that the service never reads, but a person may."""
-        if "service_history" not in self._sources:
-            return
-        set_aside = statements.SET_ASIDE.format(source=self._sources["service_history"])
-        count = self._one(f"SELECT COUNT(*) FROM ({set_aside})")
-        self._report.counts["service_history"].set_aside = count
-        if count:
-            self._connection.execute(f"CREATE TABLE main.original_services_set_aside AS {set_aside}")
-
-    def _list_addresses(self) -> None:
-        for table in statements.WITH_ADDRESS:
-            if table in self._sources:
-                changed = self._connection.execute(statements.CHANGED_ADDRESSES.format(table=table))
-                self._report.changed_addresses += [(table, *row) for row in changed]
-
-    def _list_accounts(self) -> None:
-        for id, has_no_address, has_no_hash in self._connection.execute(statements.TROUBLED_ACCOUNTS):
-            if has_no_address:
-                self._report.attention.append((id, "has no e-mail address, and cannot sign in"))
-            if has_no_hash:
-                why = "has a password that is not stored as a bcrypt hash: reset-password gives it a new one"
-                self._report.attention.append((id, why))
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return moment.astimezone(UTC).strftime(clock.ISO_8601)
+    return clock.text(clock.now())
