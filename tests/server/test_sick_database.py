@@ -124,6 +124,7 @@ def immutable(server, path):
         subprocess.run(["chattr", "-i", *files], check=True)
 
 
+OF_THE_FILE = [replaced_by_garbage, replaced_by_another_database, removed, truncated_to_nothing]
 AILMENTS = [
     replaced_by_garbage,
     replaced_by_another_database,
@@ -174,6 +175,7 @@ def check_well(server, mark: str):
 
 @pytest.mark.parametrize("ailment", AILMENTS, ids=lambda ailment: ailment.__name__)
 def test_a_sick_database_is_503_and_well_again_by_itself(server, ailment):
+    """A worker that starts meanwhile harms nothing."""
     name, path = ailment.__name__, Path(server.environ["DB_PATH"])
     sql(path, "PRAGMA wal_checkpoint")  # what comes before is in the file itself, what comes after beside it
     assert at_once(CLIENTS, lambda number: booked(server, f"{name} before {number}")) == [201] * CLIENTS
@@ -181,24 +183,13 @@ def test_a_sick_database_is_503_and_well_again_by_itself(server, ailment):
         assert at_once(CLIENTS, lambda number: booked(server, f"{name} sick {number}")) == [503] * CLIENTS
         # A disk that took a write a moment ago is believed for a second.
         wait_until(lambda: not any(at_once(CLIENTS, lambda number: healthy(server))), 3)
+        if ailment in OF_THE_FILE:
+            killed = server.workers()[0]
+            os.kill(killed, signal.SIGKILL)
+            wait_until(lambda: killed not in server.workers())
+            all_workers_up(server)
+            assert at_once(CLIENTS, lambda number: booked(server, f"{name} started {number}")) == [503] * CLIENTS
     check_well(server, name)
-
-
-@pytest.mark.parametrize(
-    "ailment",
-    [replaced_by_garbage, replaced_by_another_database, removed, truncated_to_nothing],
-    ids=lambda ailment: ailment.__name__,
-)
-def test_a_worker_that_starts_while_the_database_is_sick_harms_nothing(server, ailment):
-    path = Path(server.environ["DB_PATH"])
-    assert at_once(CLIENTS, lambda number: booked(server, f"before {number}")) == [201] * CLIENTS
-    with ailment(server, path):
-        killed = server.workers()[0]
-        os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: killed not in server.workers())
-        all_workers_up(server)
-        assert at_once(CLIENTS, lambda number: booked(server, f"sick {number}")) == [503] * CLIENTS
-    check_well(server, "started")
 
 
 def test_a_database_truncated_by_half_loses_nothing_that_was_acknowledged(server):
