@@ -45,7 +45,7 @@ def run(folder: Path, caller: str, *options: str) -> None:
 
 @pytest.mark.parametrize(
     ("caller", "phases", "seconds"),
-    [("nobody", "examples,fuzzing,stateful", "6"), ("admin", "examples,coverage,fuzzing,stateful", "14")],
+    [("nobody", "examples,fuzzing,stateful", "5"), ("admin", "examples,coverage,fuzzing,stateful", "12")],
 )
 def test_schemathesis_finds_nothing(tmp_path, caller, phases, seconds):
     """Within these seconds; the values of the phase "coverage" mean the same to both, and are tried as the admin."""

