@@ -1,38 +1,48 @@
-"""Which web pages may call: CORS. Any other origin is refused, which is more than the headers alone would do."""
+"""Which web pages may call. flask-cors writes the headers; refusing an origin it leaves to us."""
 
 import re
 
-from flask import Flask, Response, request
+from flask import Flask, after_this_request, request
+from flask_cors import cross_origin
 
 from mechtech.errors import OriginForbidden
 
 DEVELOPMENT = r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?|null"
-EXPOSED = (
-    "Access-Control-Expose-Headers",
-    "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Request-ID, Idempotent-Replayed",
-)
-PREFLIGHT = [
-    ("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, OPTIONS"),
-    ("Access-Control-Allow-Headers", "Content-Type, Authorization, Idempotency-Key"),
-    ("Access-Control-Max-Age", "600"),  # seconds; a preflight costs a phone another round trip
-]
 
 
 def init_app(app: Flask) -> None:
     listed = app.config["settings"].cors_origins
-    allowed = re.compile(DEVELOPMENT if listed is None else "|".join(map(re.escape, listed)) or "(?!)")
+    pattern = DEVELOPMENT if listed is None else "|".join(map(re.escape, listed)) or "(?!)"
+    allowed = re.compile(rf"(?:{pattern})\Z")
+
+    @cross_origin(
+        origins=allowed,
+        methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"],
+        allow_headers=["Content-Type", "Authorization", "Idempotency-Key"],
+        expose_headers=[
+            "X-RateLimit-Limit",
+            "X-RateLimit-Remaining",
+            "X-RateLimit-Reset",
+            "Retry-After",
+            "X-Request-ID",
+            "Idempotent-Replayed",
+        ],
+        max_age=600,  # seconds; a preflight costs a phone another round trip
+        always_send=False,
+        vary_header=False,  # it is among the fixed headers
+        automatic_options=False,
+    )
+    def with_cors_headers(response):
+        return response
 
     @app.before_request
-    def check_origin() -> Response | None:
-        environ = request.environ
-        origin = environ.get("HTTP_ORIGIN")
+    def check_origin():
+        origin = request.environ.get("HTTP_ORIGIN")
         if origin is None:
             return None
-        if allowed.fullmatch(origin):
-            environ["mechtech.headers"] += [("Access-Control-Allow-Origin", origin), EXPOSED]
-        elif not request.host or origin != f"{request.scheme}://{request.host}":
+        after_this_request(with_cors_headers)
+        if not allowed.match(origin) and not (request.host and origin == f"{request.scheme}://{request.host}"):
             raise OriginForbidden
-        if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
-            environ["mechtech.headers"] += PREFLIGHT
+        if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
             return app.response_class(status=204)  # a preflight ends here, uncounted
         return None
