@@ -137,7 +137,7 @@ def admin(app, client):
 def make_admin(app, client, email, password="password123"):
     """The token of a new admin."""
     token = signup(client, email, password)
-    app.extensions["mechtech.db"].write("UPDATE users SET role = 'admin' WHERE email = :email", {"email": email})
+    app.extensions["mechtech.db"].write("UPDATE users SET role = 'admin' WHERE lower(email) = :email", {"email": email})
     return token
 
 

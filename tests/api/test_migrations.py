@@ -91,6 +91,15 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
     assert migrate_version(tmp_path / "old.db") == 1
 
 
+@pytest.mark.parametrize("table", ["pets (name TEXT)", "schema_migrations (version TEXT)"])
+def test_a_database_of_another_program_is_refused_and_stays_as_it_is(environ, table):
+    sql(environ["DB_PATH"], f"CREATE TABLE {table}")
+    before = Path(environ["DB_PATH"]).read_bytes()
+    with pytest.raises(migrate.WrongDatabase, match=r"\ADB_PATH .* something else"):
+        started(environ)
+    assert Path(environ["DB_PATH"]).read_bytes() == before
+
+
 def migrate_version(path) -> int:
     with closing(sqlite3.connect(path)) as connection:
         return migrate.version(Transaction(connection))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.conftest import BOOKING, MECHANIC
-from tests.gunicorn_server import Server, free_port
+from tests.gunicorn_server import ROOT, Server, free_port
 from tests.postgresql_server import Throwaway, execute
 from tests.tools import Load, at_once, book, settings, sign_up, wait_until
 
@@ -29,7 +29,9 @@ def redis(tmp_path_factory):
 def machines(folder, redis, other=(), **environ):
     """Two servers with the same settings on ports of their own. other: what the second has besides."""
     shared = settings(folder, RATE_LIMIT_STORAGE=redis, **environ)
-    with Server(shared, folder / "one.log") as one, Server({**shared, **dict(other)}, folder / "two.log") as two:
+    # A library is preloaded into a program that is started, not into one that is forked.
+    second = Server({**shared, **dict(other)}, folder / "two.log", root=ROOT if other else None)
+    with Server(shared, folder / "one.log") as one, second as two:
         yield one, two
 
 
