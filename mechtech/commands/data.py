@@ -9,7 +9,7 @@ import click
 from flask import current_app
 
 from mechtech.database import Transaction, get_db
-from mechtech.database.backup import Content, back_up
+from mechtech.database.backup import back_up
 from mechtech.database.backup import restore as run_restore
 from mechtech.database.migrate import WrongDatabase, check_not_newer
 from mechtech.database.original import import_original as run_import
@@ -105,7 +105,7 @@ def backup(file, keep):
     if keep and dated == file:
         raise click.UsageError("--keep needs a time in the name of FILE, as mechtech-%Y-%m-%d.db.")
     content = back_up(_path(), dated)
-    click.echo(f"{dated} holds {_shown(content)}.")
+    click.echo(f"{dated} holds {content}.")
     for older in _of_pattern(file)[keep:] if keep else ():
         older.unlink()
         click.echo(f"{older} is removed.")
@@ -116,7 +116,7 @@ def restore(file):
     """Put the backup FILE in the place of the SQLite database, which is kept aside. The service must be stopped."""
     path = _path()
     content, old = run_restore(path, file, get_db().latest)
-    click.echo(f"{path} holds {_shown(content)} now.")
+    click.echo(f"{path} holds {content} now.")
     click.echo(f"The database before it is {old} now." if old else "There was no database before it.")
 
 
@@ -134,8 +134,3 @@ def _of_pattern(pattern: Path) -> list[Path]:
             time.strptime(file.name, pattern.name)
             found.append(file)
     return sorted(found, key=lambda file: file.stat().st_mtime_ns, reverse=True)
-
-
-def _shown(content: Content) -> str:
-    rows = ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in content.rows.items())
-    return f"a database of version {content.version} with {rows}"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 from mechtech.database import migrate
 from mechtech.database.file import RESTORING, DatabaseFile, copy_database, failure, reading_uri, share
@@ -18,13 +17,8 @@ TABLES = ("users", "mechanics", "bookings", "service_history", "contact_messages
 SIDES = ("", "-wal", "-journal")  # the ends of the names of the files that are one database
 
 
-class Content(NamedTuple):
-    version: int
-    rows: dict[str, int]  # by table
-
-
-def back_up(path: str, file: Path) -> Content:
-    """Copy the database, as one moment has it, into a new file. Gives what it holds; raises Conflict.
+def back_up(path: str, file: Path) -> str:
+    """Copy the database, as one moment has it, into a new file. Gives in words what it holds; raises Conflict.
 
     Only its owner may read it from its first byte, and it has another name until it is whole and on the disk.
     """
@@ -35,13 +29,13 @@ def back_up(path: str, file: Path) -> Content:
         with _removed_on_error(part):
             with closing(DatabaseFile(path).connect("rw")) as source:
                 copy_database(source, part)
-            content = _inspect(part)
+            _, content = _inspect(part)
         part.rename(file)
     return content
 
 
-def restore(path: str, file: Path, latest: int) -> tuple[Content, str | None]:
-    """Put the backup in the database's place. Gives what it holds, and where the old database is, if there was one.
+def restore(path: str, file: Path, latest: int) -> tuple[str, str | None]:
+    """Put the backup in the database's place. Gives in words what it holds, and where the old database is, if any.
 
     latest: the newest version that may be restored. Raises Conflict.
     """
@@ -50,8 +44,8 @@ def restore(path: str, file: Path, latest: int) -> tuple[Content, str | None]:
         with _removed_on_error(new):
             with closing(sqlite3.connect(reading_uri(file), uri=True)) as source:
                 copy_database(source, new)
-            content = _inspect(new)
-            migrate.check_not_newer(content.version, latest)
+            version, content = _inspect(new)
+            migrate.check_not_newer(version, latest)
             _end_tokens_that_ended_since(new, path)
         old = _set_aside(path)
         new.rename(path)
@@ -89,14 +83,16 @@ def _removed_on_error(file: Path) -> Iterator[None]:
         raise
 
 
-def _inspect(file: Path) -> Content:
-    """What a backup holds. Raises sqlite3's errors for a damaged or a foreign file, and WrongDatabase."""
+def _inspect(file: Path) -> tuple[int, str]:
+    """A backup's version, and what it holds. Raises sqlite3's errors for a damaged file, and for a foreign one too."""
     with closing(sqlite3.connect(file)) as connection:
         (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise failure(sqlite3.SQLITE_CORRUPT, f"it is damaged: {' '.join(verdict.split())}")
-        rows = {table: connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in TABLES}
-        return Content(migrate.version(Transaction(connection)), rows)
+        counts = (connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in TABLES)
+        rows = (f"{count:,} {table.replace('_', ' ')}" for table, count in zip(TABLES, counts))
+        version = migrate.version(Transaction(connection))
+        return version, f"a database of version {version} with {', '.join(rows)}"
 
 
 def _end_tokens_that_ended_since(new: Path, path: str) -> None:

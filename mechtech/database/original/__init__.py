@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mechtech import clock
+from mechtech.database.backup import TABLES
 from mechtech.database.file import DatabaseFile, reading_uri
 from mechtech.database.sqlite import Transaction
 from mechtech.errors import Conflict
 from mechtech.texts import address_key, clean_address
 
-TABLES = ("users", "mechanics", "bookings", "service_history", "contact_messages")
 PROGRESS_ROWS = 50_000  # between two calls of `progress`
 SCRIPTS = Path(__file__).parent
 
