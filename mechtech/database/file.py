@@ -76,9 +76,10 @@ class DatabaseFile:
             return connection
 
     def recognize(self) -> None:
-        """Take no other file from now on; an empty one is not made yet."""
+        """Take no other file from now on; an empty one is not made yet. Raises for one that was replaced meanwhile."""
         stat = _stat(self.path)
         if stat and stat.st_size > 0:
+            self._check_inode(stat)
             self._inode = stat.st_ino
 
     def log_size(self) -> int:
@@ -96,11 +97,15 @@ class DatabaseFile:
         if stat is None or stat.st_size == 0:
             if self._inode or has_log or os.path.exists(f"{self.path}{RESTORING}"):
                 raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} is gone or empty")
-        elif self._inode is not None and self._inode != stat.st_ino:
-            raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} was replaced: restart the service, or put it back")
+            return
+        self._check_inode(stat)
         # Only before the first connection: closing the file would end SQLite's locks on it in this process.
-        elif self._inode is None and has_log and _header(self.path)[60:64] in (b"", bytes(4)):  # user_version
+        if self._inode is None and has_log and _header(self.path)[60:64] in (b"", bytes(4)):  # user_version
             raise failure(sqlite3.SQLITE_NOTADB, f"{self.path} is not a database of ours")
+
+    def _check_inode(self, stat: os.stat_result) -> None:
+        if self._inode not in (None, stat.st_ino):
+            raise failure(sqlite3.SQLITE_CANTOPEN, f"{self.path} was replaced: restart the service, or put it back")
 
 
 def _stat(path: str) -> os.stat_result | None:
