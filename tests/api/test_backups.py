@@ -1,5 +1,6 @@
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -9,6 +10,7 @@ import pytest
 
 from tests.answers import sql
 from tests.api.test_commands import FLASK
+from tests.apps import environ_of, fast_folder
 from tests.commands import failed, flask, succeeded
 from tests.conftest import Api, started
 from tests.forks import ROOT, surroundings
@@ -16,19 +18,29 @@ from tests.forks import ROOT, surroundings
 pytestmark = [pytest.mark.own_database, pytest.mark.sqlite]  # PostgreSQL has programs of its own for it
 
 
-@pytest.fixture
-def path(environ):
-    """Of a database with the sample data, which no process has open."""
-    succeeded(flask(environ, "seed"))
-    return Path(environ["DB_PATH"])
+@pytest.fixture(scope="module")
+def sample():
+    """A folder with the sample data in test.db, which no process has open, and a backup of it."""
+    with fast_folder() as folder:
+        environ = environ_of(folder / "test.db")
+        succeeded(flask(environ, "seed"))
+        succeeded(flask(environ, "backup", str(folder / "backup.db")))
+        yield folder
 
 
 @pytest.fixture
-def made(environ, path, tmp_path):
+def path(environ, sample):
+    """Of a database with the sample data."""
+    path = Path(environ["DB_PATH"])
+    for file in sample.glob("test.db*"):
+        shutil.copy(file, path.parent)
+    return path
+
+
+@pytest.fixture
+def made(path, sample):
     """A backup of it."""
-    file = tmp_path / "backup.db"
-    succeeded(flask(environ, "backup", str(file)))
-    return file
+    return shutil.copy(sample / "backup.db", path.parent / "backup.db")
 
 
 def everything(path):
