@@ -49,8 +49,8 @@ def environ(request, apps):
 
 
 def pytest_collection_modifyitems(items):
-    """What waits most comes first, so that the rest is done beside it."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    """What waits most comes first, and the many short tests last: they fill what time is left to each process."""
+    items.sort(key=lambda item: (item.path.stem not in LONG, "server" not in item.path.parts))
 
 
 def pytest_sessionfinish():
