@@ -192,7 +192,9 @@ def test_who_does_not_read_the_answers_is_let_go(impatient):
         with suppress(OSError):
             connection.settimeout(1)
             connection.sendall(request("GET", "/") * count)
-        wait_until(lambda: sockets(impatient) == len(impatient.workers()))  # those on which they listen
+        listening = len(impatient.workers())
+        wait_until(lambda: sockets(impatient) > listening)  # it was accepted
+        wait_until(lambda: sockets(impatient) == listening)  # and is closed
         answers = b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         with suppress(ConnectionResetError):
