@@ -12,6 +12,7 @@ ROWS = {"test_slow_clients": "clients", "test_guessing": "clients", "test_platfo
 ROWS |= {"test_sick_database": "crashes", "test_crashes": "crashes", "test_backups": "crashes"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
