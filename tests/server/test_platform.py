@@ -1,7 +1,6 @@
 """The service as a platform with a Procfile runs it: a port, a secret and a database, then SIGTERM."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,9 +27,9 @@ class Platform(Server):
                 ["sh", "-c", LINES[line]], cwd=ROOT, env=environ, stdout=log, stderr=log, start_new_session=True
             )
 
-    def stop(self) -> int:
-        os.killpg(self.process.pid, signal.SIGTERM)
-        return self.process.wait(30)
+    def signal(self, number: int):
+        """To every process."""
+        os.killpg(self.process.pid, number)
 
 
 @pytest.fixture
