@@ -19,7 +19,7 @@ run: .venv/installed  ## start the server for development, with sample data in a
 
 test: .venv/installed-tests  ## run the test suite
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup
-	@echo "Left out: test-postgresql, test-deploy (nginx and the units) and test-browser (the pages)."
+	@echo "Left out: test-postgresql, test-deploy (nginx, the units, the alerts) and test-browser (the pages)."
 
 test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATABASE_URL, or a throwaway server
 	$(BIN)/python -m tests.postgresql_server $(BIN)/pytest --numprocesses 3 --dist loadgroup -m 'not soak and not sqlite' \
