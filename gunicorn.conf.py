@@ -35,7 +35,7 @@ def on_starting(server):
     if settings.metrics_token:
         on_reload(server)  # makes the folder that prometheus-client needs when it is imported
     try:
-        server.prepared = create_app(settings)  # kept: its share of the database's lock bridges the change of workers
+        server.prepared = create_app(settings)  # kept: it holds the lock against a restore, also between workers
         prepare_database(server.prepared)
     except WrongDatabase as error:
         sys.exit(str(error))

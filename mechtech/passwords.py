@@ -74,5 +74,5 @@ def _lower_priority() -> None:
 
 
 def get_hasher() -> Hasher:
-    """The hasher of the app at work."""
+    """The hasher of the current app."""
     return current_app.extensions["mechtech.hasher"]

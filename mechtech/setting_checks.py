@@ -1,4 +1,4 @@
-"""What reads the text of a setting. Each function returns its value, or raises an error where there is none in it."""
+"""Readers of settings. Each function returns the value of a text, or raises any error where the text has none."""
 
 import re
 import secrets
@@ -23,7 +23,7 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def matching(pattern: str) -> Callable[[str], str]:
-    """What reads texts that match: the first group is the value."""
+    """A reader of texts that match the whole pattern; the first group is the value."""
     return lambda text: re.fullmatch(pattern, text)[1]
 
 
@@ -45,7 +45,7 @@ def secret(text: str) -> str:
 
 
 def kept_secret(path: Path) -> str:
-    """What the file has, which is made if it is not there."""
+    """The secret in the file, which is made if it is not there."""
     if not path.exists():
         with NamedTemporaryFile("w", dir=path.parent) as draft:  # which only its owner may read
             draft.write(secrets.token_hex(32))

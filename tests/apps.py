@@ -17,7 +17,7 @@ from tests.postgresql_server import SERVER, database_of, drop_database_of
 App.test_client_class = DescribedClient  # every answer that a test gets is held to the description
 
 SECRET = "a-secret-of-the-tests-of-32-bytes-or-more"
-LOG_BYTES = 4 * 2**20  # of a write-ahead log that may be in memory
+LOG_BYTES = 4 * 2**20  # to which the write-ahead log may grow: it may be in memory
 TABLES = (
     "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
     if SERVER

@@ -72,7 +72,7 @@ def create(*, name: str, email: str, phone: str | None, password: str, role: str
 def update(user_id: int, changes: dict, instead_of: str | None = None) -> dict | None:
     """The account's row after the changes, whose names are columns. None if the account is gone.
 
-    instead_of: a hash; None also where it is not there any more. So of two new passwords at once one wins.
+    instead_of: the hash that the account must still have, else None: of two new passwords at once one wins.
     """
     absent = dict.fromkeys(("name", "phone", "role", "password", "token_key"))
     has_phone, now = int("phone" in changes), clock.text(clock.now())
@@ -104,7 +104,7 @@ def new_password(hashed: str) -> dict:
 
 
 def reset_key(account: dict) -> str:
-    """What ends with the password: a link works once. It tells nothing of the hash, nor of the password."""
+    """A text that changes with the password, so that a link works once. It reveals neither hash nor password."""
     return blake2b(account["password"].encode(), digest_size=16).hexdigest()
 
 

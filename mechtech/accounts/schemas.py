@@ -15,7 +15,7 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Password(Named, fields.String):
-    """One that an account may have; never trimmed. One that cannot be right is for the login to refuse."""
+    """The password of an account, never trimmed. Of any length: whether it is right is for the login to say."""
 
     default_error_messages = {"invalid": "This must be text."}
     described = {"format": "password"}
@@ -34,7 +34,7 @@ def _check_bytes(password: str) -> None:
 
 
 class NewPassword(Password):
-    """8 characters to 72 bytes, which is all that bcrypt looks at, in the form that is hashed."""
+    """8 characters to 72 bytes, which is all that bcrypt looks at. Loads in the form that is hashed."""
 
     described = {
         **Password.described,

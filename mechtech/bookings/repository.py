@@ -99,7 +99,7 @@ def find(booking_id: int, caller: Caller) -> dict:
 
 
 def find_of(booking_id: int, address: str) -> dict | None:
-    """The booking, if it was made with the e-mail address of this key and its token is still good; else None."""
+    """The booking, if it was made with this address, an address_key(), and its token is still good; else None."""
     booking = _one(get_db(), booking_id)
     if not booking or address_key(booking["email"]) != address:
         return None

@@ -50,7 +50,7 @@ def find(message_id: int) -> dict | None:
 
 
 def mark_read(message_id: int) -> list[dict]:
-    """Its id, or nothing where there is no such message."""
+    """A row with its id; none where there is no such message."""
     return get_db().write(
         """
         UPDATE contact_messages
@@ -63,5 +63,5 @@ def mark_read(message_id: int) -> list[dict]:
 
 
 def delete(message_id: int) -> list[dict]:
-    """Its id, or nothing where there is no such message."""
+    """A row with its id; none where there is no such message."""
     return get_db().write("DELETE FROM contact_messages WHERE id = :id RETURNING id", {"id": message_id})

@@ -23,7 +23,7 @@ class Transaction(ABC):
     """What the work of a transaction or a snapshot reads and writes with."""
 
     def one(self, sql: str, params: Mapping = {}, lock: bool = False) -> dict | None:
-        """The first row, or None. lock: nothing else changes the rows that the statement reads until the end."""
+        """The first row, or None. lock: no other transaction changes these rows until this one ends."""
         rows = self.all(sql, params, lock)
         return rows[0] if rows else None
 
@@ -130,5 +130,5 @@ def open_database(url: str | None, path: str, schema: str) -> Database:
 
 
 def get_db() -> Database:
-    """The database of the app at work."""
+    """The database of the current app."""
     return current_app.extensions["mechtech.db"]

@@ -20,7 +20,7 @@ RESTORING = ".restoring"  # the end of a file's name; one without its database i
 
 
 class Connection(sqlite3.Connection):
-    stamp: tuple[int, int] | None = None  # the file's, when this was opened; None: it is to be opened anew
+    stamp: tuple[int, int] | None = None  # the file's inode and time when this was opened; None: open it anew
 
 
 class DatabaseFile:
@@ -76,14 +76,14 @@ class DatabaseFile:
             return connection
 
     def recognize(self) -> None:
-        """Take no other file from now on; an empty one is not made yet. Raises for one that was replaced meanwhile."""
+        """Accept no other file from now on, unless this one is empty. Raises for one that was replaced meanwhile."""
         stat = _stat(self.path)
         if stat and stat.st_size > 0:
             self._check_inode(stat)
             self._inode = stat.st_ino
 
     def log_size(self) -> int:
-        """Of the write-ahead log, in bytes."""
+        """The size of the write-ahead log, in bytes."""
         stat = _stat(f"{self.path}-wal")
         return stat.st_size if stat else 0
 
@@ -132,8 +132,8 @@ def uri(path: str | Path, mode: str) -> str:
 def reading_uri(path: str | Path) -> str:
     """The name by which SQLite reads the file, and writes nothing to it or beside it.
 
-    Even who reads a database in WAL mode makes files beside it, unless it is said to be immutable. It is when it has no
-    write-ahead log: then no process has it open.
+    To read a database in WAL mode, SQLite makes files beside it, unless it is told that the file is immutable. It is
+    told so where there is no write-ahead log: no process has the database open then.
     """
     is_wal = _header(path)[18:19] == b"\x02"
     return uri(path, "ro&immutable=1" if is_wal and not os.path.exists(f"{path}-wal") else "ro")
@@ -149,9 +149,9 @@ def copy_database(source: sqlite3.Connection, target: str | Path) -> None:
 
 
 def share(path: str, alone: bool = False) -> IO:
-    """A share of the lock file beside the database, or all of it; it is let go when it is closed or its process ends.
+    """A shared lock on the file beside the database, or alone an exclusive one, until it is closed or its process ends.
 
-    By it a restore has the database alone. Raises sqlite3's error for one that is busy, or that cannot be opened.
+    All that open the database share it; a restore has it alone. Raises sqlite3's error where it cannot be had.
     """
     try:
         file = os.fdopen(os.open(f"{path}.lock", os.O_RDONLY | os.O_CREAT, 0o644))
@@ -176,7 +176,7 @@ def patiently(deadline: float, execute: Callable[[], Result]) -> Result:
 
 
 def failure(code: int, text: str) -> sqlite3.OperationalError:
-    """An error of SQLite's kind: what it would say if it knew."""
+    """An error with this code, as sqlite3 raises them."""
     error = sqlite3.OperationalError(text)
     error.sqlite_errorcode = code
     return error

@@ -1,6 +1,6 @@
 """PostgreSQL: pooled connections, row locks, and new tries after a deadlock.
 
-No connection is waited for, and none waits, longer than a request has time.
+A request waits for a connection, and for the server's answers, no longer than its deadline.
 """
 
 import re
@@ -26,7 +26,7 @@ CONNECTIONS = 8  # a process: more would only wait for each other's locks
 CONNECT_SECONDS = 3
 POOL_SECONDS = 3.0  # how long a request waits for a connection
 CHECK_SECONDS = 1.0  # how long a pooled connection has to show that it is alive
-IDLE_SECONDS = 1.0  # a connection that was used since then need not show it: that is half of a short request's time
+IDLE_SECONDS = 1.0  # used more recently than that, it is not checked, which takes half of a short request's time
 # The server's own limits, which also end what a client that is gone has left behind. In milliseconds.
 LIMITS = "-c statement_timeout=5000 -c lock_timeout=4000 -c idle_in_transaction_session_timeout=10000"
 # Errors of the server's state, which passes; whatever else it reports is a mistake of ours.
@@ -51,7 +51,7 @@ TOKENS = re.compile(r"'[^']*'|\"[^\"]*\"|--[^\n]*|::|:(?P<name>[a-z_]\w*)|%", re
 
 
 class Connection(psycopg.Connection):
-    """Waits for a server that hangs no longer than the request has time, which a limit on the server could not see."""
+    """Waits for an answer until the request's deadline: a server that hangs does not keep to its own limits."""
 
     deadline: float | None = None  # None: not in a request
     used = 0.0  # when the last request gave it back
@@ -61,7 +61,7 @@ class Connection(psycopg.Connection):
         try:
             return super().wait(gen, interval, left if timeout is None else min(timeout, left))
         except psycopg.OperationalError as error:
-            if error.sqlstate is None:  # the server has not answered: the answer may come, to another statement
+            if error.sqlstate is None:  # the answer may still come, and would be taken for another statement's
                 self.close()
             raise
 

@@ -52,7 +52,7 @@ class Database(database.Database):
     """
 
     _begin_snapshot = "BEGIN"
-    _proof = "PRAGMA application_id = 0"  # it is 0 already, yet it is written, as an UPDATE of the same value is not
+    _proof = "PRAGMA application_id = 0"  # already 0, but SQLite writes it; an UPDATE to the same value it would not
 
     def __init__(self, path: str, schema: str, migrations: Sequence[str] = ("",)):
         if sqlite3.sqlite_version_info < (3, 37):  # the first with STRICT tables
@@ -114,7 +114,7 @@ class Database(database.Database):
                 yield Transaction(connection)
             except sqlite3.Error:
                 if connection is not None:
-                    connection.stamp = None  # the cause may be when it was opened, and gone
+                    connection.stamp = None  # opened anew next time: the failure may be this connection's own
                 raise
             finally:
                 self._readers.put(connection)

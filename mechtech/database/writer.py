@@ -43,7 +43,7 @@ class Writer:
         with waiting("writer"):
             with self._taking:
                 self._waiting.append(Write(work, time.monotonic() + BUSY_SECONDS, future))
-                if len(self._waiting) == 1:  # those that follow it are taken with it
+                if len(self._waiting) == 1:  # later ones find the thread called already
                     self._thread.submit(self._commit_waiting)
             return future.result()
 
@@ -68,7 +68,7 @@ class Writer:
             return outcomes
         except BaseException as error:  # nothing of it is committed, and each caller must learn so
             if self._connection is not None:
-                self._connection.stamp = None  # the cause may be when it was opened, and gone
+                self._connection.stamp = None  # opened anew next time: the failure may be its own
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             return [(None, error)] * len(writes)
@@ -95,7 +95,7 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         if self._file.log_size() >= LOG_BYTES:
             self._checkpoint()
-            connection.execute("ROLLBACK")  # only a transaction that begins after it begins the log anew
+            connection.execute("ROLLBACK")  # SQLite begins the log anew only in a transaction that starts after it
             connection.execute("BEGIN IMMEDIATE")
         return connection
 

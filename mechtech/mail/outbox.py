@@ -19,8 +19,8 @@ SENDING_SECONDS = 600  # how long a sender has for the mail that it claimed, bef
 def add(tx: Transaction | Database, settings: Settings, kind: str, content: dict | None) -> None:
     """Write down a mail: to the owner, if its kind begins with owner_, else to the address in its content.
 
-    kind: its templates' name. content: all that it tells, as it is now; None for a row that takes as long to write,
-    and is no mail. In production, nothing is written down without MAIL_URL.
+    kind: its templates' name. content: all that it tells, as it is now; None writes a row that takes as long
+    and is never sent. In production, nothing is written down without MAIL_URL.
     """
     told, now = content or {"email": ""}, clock.text(clock.now())
     recipient = settings.owner_email if kind.startswith("owner_") else told["email"]

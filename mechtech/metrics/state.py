@@ -13,7 +13,7 @@ from mechtech.version import VERSION
 
 
 def state() -> Iterator[GaugeMetricFamily]:
-    """The gauges of the app at work. A database that is not well has no numbers."""
+    """The gauges of the current app; none about the database while it is not well."""
     parts = check_parts()
     yield _gauge("build_info", "The version of the service.", "version", {VERSION: 1})
     up = {part: int(told == "ok") for part, told in parts.items()}

@@ -35,7 +35,7 @@ NEXT_CURSOR = fields.String(allow_none=True, metadata=about("For the query `curs
 
 
 def note(**facts):
-    """A decorator, by which a view carries these facts for the description."""
+    """A decorator that sets these attributes of a view, for the description."""
 
     def decorate(view):
         vars(view).update(facts)
@@ -45,7 +45,7 @@ def note(**facts):
 
 
 def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
-    """What stands at a view for the description: its success, and what it may raise, but for NotFound of an id.
+    """A decorator that describes a view: its success, and what it raises, without NotFound of an id in the path.
 
     answer: the fields of the success by name: a field of marshmallow's, the schema of an object, or a list with one.
     """
@@ -64,7 +64,7 @@ def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
 
 
 def gives_text(content_type: str, tagged: bool = True):
-    """For a view that answers with a text of this type; tagged: with an ETag, as a file has it."""
+    """A decorator for a view that answers with a text of this type. tagged: whether it has an ETag, as files have."""
     return note(content_type=content_type, tagged=tagged)
 
 

@@ -45,7 +45,7 @@ class Caller:
 
 
 def _caller() -> Caller:
-    """From the Authorization header, found once a request. Raises for anything in it that is not a good token."""
+    """The caller by the Authorization header, looked up once a request. Raises for anything but a good token in it."""
     environ = request.environ
     if "mechtech.caller" not in environ:
         environ["mechtech.caller"] = _find_caller(environ)
@@ -75,7 +75,7 @@ def _bearer_token(environ: dict) -> str | None:
 
 
 def caller_or_guest() -> Caller:
-    """A guest where the token is not good: that is for the view's own decorator to refuse."""
+    """The caller, or a guest where the token is not good: to refuse it is left to the decorator of the view."""
     try:
         return _caller()
     except BAD_TOKEN:
@@ -104,7 +104,7 @@ def _holder() -> Caller:
 
 
 def _who(name: str, find: Callable[[], Caller], security: list[dict], *refusals: type[Refusal]):
-    """A decorator. find: raises the refusals. name and security: for the index and the description."""
+    """A decorator. find: gives the caller, or raises a refusal. name, security: for the index and the description."""
 
     def decorate(view):
         @wraps(view)

@@ -37,7 +37,7 @@ class OneOf(validate.OneOf):
 
 
 class Named:
-    """What a kind of field says where there is no value, what is described of it, and the validators it always has."""
+    """A mixin: messages for a missing value, metadata in `described`, and the validators that a kind `always` has."""
 
     default_error_messages = {"required": "This field is required.", "null": "This field is required."}
     described: dict = {}
@@ -51,7 +51,7 @@ class Named:
 class Text(Named, fields.String):
     """Trimmed text with a character that can be seen. A required one is not empty.
 
-    multiline: whether it may have line breaks and tabs. A kind of text may clean what it reads, and ask for a form.
+    multiline: whether it may have line breaks and tabs. A subclass may clean the text, and ask for a form.
     """
 
     form: re.Pattern | None = None

@@ -29,7 +29,7 @@ class RetryHeaders(Input):
 
 
 def create_once(resource: str, user_id: int | None, insert: Callable[[Transaction], int]) -> tuple[int, bool]:
-    """The id of the row that this request made, and whether an earlier try made it, which a header then tells.
+    """The id of the row, and whether an earlier request with the same key made it, which a header of the answer tells.
 
     user_id: None for a guest. insert: makes the row in the transaction that it gets, and returns its id. Raises
     Conflict if the key was used for another body.
@@ -70,7 +70,7 @@ def _once(tx: Transaction, key: dict, body_hash: bytes, insert: Callable[[Transa
         if earlier["body_hash"] != body_hash:
             raise Conflict("This Idempotency-Key was used for another request.")
         return earlier["row_id"], True
-    # More of the expired ones than come in, so that the table stays small.
+    # Up to 100 expired keys go for each new one, so that the table stays small.
     tx.write(
         """
         DELETE FROM idempotency_keys

@@ -30,7 +30,7 @@ def init_app(app: Flask) -> None:
     elif uri.startswith("redis"):
         options |= {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
     limiter = Limiter(client_network, storage_uri=uri, storage_options=options, strategy="fixed-window")
-    limiter.init_app(Flask(__name__))  # an app without requests, which gets the hooks
+    limiter.init_app(Flask(__name__))  # its hooks go to an app that gets no requests
     app.extensions["mechtech.limiter"] = limiter
 
     seconds = rate.get_expiry()
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
         network = network_of(environ.get("REMOTE_ADDR"))
         key, reset = windows.get(network) or (rate.key_for("api", network), 0)
         count = limiter.storage.incr(key, seconds)
-        if count == 1 or reset <= time.time():  # else asking would cost a second count
+        if count == 1 or reset <= time.time():  # once a window, since asking costs as much as counting
             if len(windows) >= WINDOWS_KEPT:
                 windows.clear()
             reset = limiter.storage.get_expiry(key)
@@ -60,12 +60,12 @@ def init_app(app: Flask) -> None:
 
 
 def client_network() -> str:
-    """What the client of the request at work is counted under."""
+    """What the client of the current request is counted under."""
     return network_of(request.environ.get("REMOTE_ADDR"))
 
 
 def limiter() -> RateLimiter:
-    """What counts for the app at work, in the storage of the rate limit."""
+    """What counts for the current app, in the storage of the rate limit."""
     return current_app.extensions["mechtech.limiter"].limiter
 
 

@@ -117,7 +117,7 @@ class ServerLogger(Logger):
 
 
 class Formatter(logging.Formatter):
-    """The time, the level, the id of the request at work if there is one, the message, and the traceback of an error.
+    """The time, the level, the id of the current request if there is one, the message, and the traceback of an error.
 
     As text, or as one JSON object a line.
     """

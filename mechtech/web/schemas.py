@@ -32,8 +32,8 @@ class Input(Schema):
 class Body(Input):
     """A body. Null and empty are None for a field that allows None; other fields that are not required stay absent.
 
-    aliases: names that are taken for fields which are absent. min_properties: how many fields must be sent. They are
-    for the description; the schema itself keeps to them.
+    aliases: other names of fields, for the description; the schema's read() takes them. min_properties: how many fields
+    must be sent, which Part checks.
     """
 
     aliases: dict[str, str] = {}

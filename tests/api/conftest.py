@@ -1,4 +1,4 @@
-"""These tests wait for no disk."""
+"""The files of these tests are in memory, where the system has a place there."""
 
 import pytest
 

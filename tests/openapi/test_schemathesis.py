@@ -48,7 +48,7 @@ def run(folder: Path, caller: str, *options: str) -> None:
     [("nobody", "examples,fuzzing,stateful", "5"), ("admin", "examples,coverage,fuzzing,stateful", "12")],
 )
 def test_schemathesis_finds_nothing(tmp_path, caller, phases, seconds):
-    """Within these seconds; the values of the phase "coverage" mean the same to both, and are tried as the admin."""
+    """In so many seconds. The phase "coverage" tries the same values as whoever it is, so only the admin has it."""
     run(tmp_path, caller, "--max-examples", "2", "--phases", phases, "--max-time", seconds)
 
 

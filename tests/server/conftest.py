@@ -1,6 +1,6 @@
-"""Those who watch the clock run in two rows, one test after the other; of the rest, each module has its own row.
+"""The groups of pytest-xdist, whose tests run one after the other: each module is one, so that it has one server.
 
-So whoever has a server for a module gets one for all its tests.
+Modules that measure time share two groups.
 """
 
 from pathlib import Path
