@@ -8,15 +8,16 @@ from contextlib import suppress
 from os import link
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from urllib.parse import urlsplit
 
 import jwt
 import limits
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # in seconds
-SERVER = r"(?:.*@)?(?:[^\s:/@\[\]]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"  # of a URL, with a user and a password
+SERVER = r"(?:[^/?#\n]*@)?(?:[^\s:/?#@\[\]]+|\[[0-9a-f:.]+\])(?::[0-9]+)?"  # of a URL, with a user and a password
 DATABASE_URL = rf"(postgres(?:ql)?://(?:{SERVER})?/[^?].*)"
 MAIL_URL = f"(smtps?://{SERVER})/?"
-WEB_URL = r"(https?://[^\s/?#]+[^\s?#]*?)/*"  # what links begin with
+WEB_URL = rf"(https?://{SERVER}(?:/[^\s?#]*?)?)/*"  # what links begin with
 ADDRESS = r"([^\s@<>\x00-\x1f]+@[^\s@<>\x00-\x1f]+)"
 ORIGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -25,6 +26,17 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 def matching(pattern: str) -> Callable[[str], str]:
     """A reader of texts that match the whole pattern; the first group is the value."""
     return lambda text: re.fullmatch(pattern, text)[1]
+
+
+def url(pattern: str) -> Callable[[str], str]:
+    """What reads URLs that match, with a port that there is, if they have one."""
+
+    def read(text: str) -> str:
+        found = matching(pattern)(text)
+        _require(urlsplit(found).port != 0)  # one above 65535 is a ValueError
+        return found
+
+    return read
 
 
 def host(text: str) -> str:

@@ -20,7 +20,7 @@ from mechtech.setting_checks import matching
 
 PROJECT = Path(__file__).parent.parent  # its `.env` counts, and a relative DB_PATH begins there
 SECRETS = ("JWT_SECRET", "JWT_SECRET_PREVIOUS", "METRICS_TOKEN")
-PASSWORD = re.compile("(?<=://).*(?=@)|(?<=password=)[^&]*")  # of a URL, with its user
+PASSWORDS = ("(?<=password=)[^&]*", "(?s)(?<=://).*(?=@)")  # of a URL: in its query, and with its user
 
 
 class SettingError(Exception):
@@ -77,7 +77,7 @@ class Settings:
     host: str = setting("127.0.0.1", checks.host, "an address of this machine")
     port: int = whole("3000", 1, 65535)
     db_path: str = setting("mechtech.db", lambda text: checks.file(PROJECT / text), "a file in a folder that exists")
-    database_url: str | None = setting(None, matching(checks.DATABASE_URL), "like postgresql://user:password@host/name")
+    database_url: str | None = setting(None, checks.url(checks.DATABASE_URL), "like postgresql://user:password@host/name")
     jwt_secret: str = setting(secret_of_development, checks.secret, "plain text, not a key file")
     jwt_secret_previous: str | None = setting(None, checks.secret, "plain text, not a key file")
     jwt_expire: int = setting("7d", checks.duration, "a time like 7d, 12h, 30m or 90s")  # in seconds
@@ -94,11 +94,11 @@ class Settings:
     mechanic_capacity: int = whole("5", 1, 1000)
     bcrypt_rounds: int = whole("10", 4, 20)
     web_concurrency: int = whole(lambda _: str(min(max(2, cores()), 64)), 1, 64)
-    mail_url: str | None = setting(None, matching(checks.MAIL_URL), "like smtp://user:password@host:587")
+    mail_url: str | None = setting(None, checks.url(checks.MAIL_URL), "like smtp://user:password@host:587")
     mail_from: str | None = setting(no_sender, matching(checks.ADDRESS), "an e-mail address")
     owner_email: str | None = setting(None, matching(checks.ADDRESS), "an e-mail address")
-    public_url: str = setting(own_address, matching(checks.WEB_URL), "like https://mechtech.com")
-    site_url: str = setting(lambda above: above["public_url"], matching(checks.WEB_URL), "like https://mechtech.com")
+    public_url: str = setting(own_address, checks.url(checks.WEB_URL), "like https://mechtech.com")
+    site_url: str = setting(lambda above: above["public_url"], checks.url(checks.WEB_URL), "like https://mechtech.com")
     metrics_token: str | None = setting(None, matching("(.{16,})"), "of at least 16 characters")
     log_format: str = setting("text", matching("(text|json)"), "text or json")
     texts: dict[str, str]  # the settings that are not empty, for people
@@ -109,8 +109,10 @@ class Settings:
 
     def shown(self) -> str:
         """The settings in one line, without secrets and without what is empty."""
-        shown = ((name, text) for name, text in self.texts.items() if name not in SECRETS)
-        return " ".join(f"{name}={PASSWORD.sub('…', text)}" for name, text in shown)
+        shown = {name: " ".join(text.split()) for name, text in self.texts.items() if name not in SECRETS}
+        for password in PASSWORDS:
+            shown = {name: re.sub(password, "…", text) for name, text in shown.items()}
+        return " ".join(f"{name}={text}" for name, text in shown.items())
 
 
 SETTINGS = {field.name.upper(): field.metadata for field in fields(Settings) if field.metadata}

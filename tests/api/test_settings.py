@@ -63,6 +63,9 @@ WRONG = {
     "SITE_URL": ["/site", "https://mechtech.example/?page=1"],
     "METRICS_TOKEN": ["secret", "fifteen letters"],
 }
+WRONG["DATABASE_URL"] += ["postgresql://host:99999/name", "postgresql://user:a/b@host/name"]
+WRONG["MAIL_URL"] += ["smtp://host:99999", "smtp://user:a/b@host:587", "smtp://user:a#b@host", "smtp://host?a=b"]
+WRONG["PUBLIC_URL"] += ["https://:443", "https://mechtech.example:99999", "https://mechtech.example:"]
 WRONG["RATE_LIMIT"] += ["100 per minute; 5 per second", "100 per minute, 5 per second"]
 WRONG["CORS_ORIGINS"] += [
     "https://ok.example,nonsense",
@@ -180,8 +183,10 @@ def test_the_limit_of_requests_is_the_environments(env, limit):
         ("DATABASE_URL", "postgresql://a:{}@b/a?sslpassword={}&a=b", "postgresql://…@b/a?sslpassword=…&a=b"),
         ("RATE_LIMIT_STORAGE", "redis://:{}@127.0.0.1:1/0", "redis://…@127.0.0.1:1/0"),
         ("RATE_LIMIT_STORAGE", "redis://127.0.0.1:1/0?password={}", "redis://127.0.0.1:1/0?password=…"),
-        ("MAIL_URL", "smtp://user:1/{}@mail.example", "smtp://…@mail.example"),
+        ("DATABASE_URL", "postgresql://b/a?password={}@1", "postgresql://b/a?password=…"),
+        ("MAIL_URL", "smtp://user:1@{}@mail.example", "smtp://…@mail.example"),
         ("MAIL_URL", "smtps://user:{}@mail.example:465", "smtps://…@mail.example:465"),
+        ("CORS_ORIGINS", "https://a.example,\nhttps://b.example", "https://a.example,"),
         ("JWT_SECRET", "{}" * 2, None),
         ("JWT_SECRET_PREVIOUS", "{}" * 2, None),
         ("METRICS_TOKEN", "{}", None),
