@@ -77,7 +77,9 @@ class Settings:
     host: str = setting("127.0.0.1", checks.host, "an address of this machine")
     port: int = whole("3000", 1, 65535)
     db_path: str = setting("mechtech.db", lambda text: checks.file(PROJECT / text), "a file in a folder that exists")
-    database_url: str | None = setting(None, checks.url(checks.DATABASE_URL), "like postgresql://user:password@host/name")
+    database_url: str | None = setting(
+        None, checks.url(checks.DATABASE_URL), "like postgresql://user:password@host/name"
+    )
     jwt_secret: str = setting(secret_of_development, checks.secret, "plain text, not a key file")
     jwt_secret_previous: str | None = setting(None, checks.secret, "plain text, not a key file")
     jwt_expire: int = setting("7d", checks.duration, "a time like 7d, 12h, 30m or 90s")  # in seconds

@@ -51,7 +51,8 @@ def describe(app: Flask) -> dict:
         spec.components.security_scheme(name, {"type": "http", "scheme": "bearer", "description": sentence})
     for name, blueprint in app.blueprints.items():
         if name != "errors":  # which has no routes
-            spec.tag({"name": name, "description": sys.modules[blueprint.import_name].__doc__.partition("\n")[0]})
+            told = sys.modules[blueprint.import_name].__doc__ or ""
+            spec.tag({"name": name, "description": told.partition("\n")[0]})
     for method, path, view, rule in endpoints(app):
         spec.path(path, operations={method.lower(): _operation(spec, app, view, rule)})
     return spec.to_dict()

@@ -39,7 +39,7 @@ def describe_input(self, field: fields.Field, ret: dict) -> dict:
     """A text that is required is not empty. Another field of a body may be null or empty; of a query, it is absent."""
     if any(isinstance(bound, Range) and not bound.min_inclusive for bound in field.validators):
         ret["exclusiveMinimum"] = ret.pop("minimum")
-    if not isinstance(field.parent, Input):
+    if not isinstance(field.parent, Input) or "type" not in ret:  # which another schema has
         return {}
     told = ret.pop("type")
     kinds = [kind for kind in ([told] if isinstance(told, str) else told) if kind != "null"]

@@ -52,7 +52,7 @@ def gives(status: int = 200, /, *refusals: type[Refusal], **answer):
 
     def field(told) -> fields.Field:
         if isinstance(told, list):
-            return fields.List(fields.Nested(told[0]))
+            return fields.List(field(told[0]))
         return fields.Nested(told) if isinstance(told, type) else told
 
     def decorate(view):

@@ -19,7 +19,7 @@ UNKNOWN = "This name is not known here."
 def takes(schema, headers=None):
     """The view gets `fields`: the body as the schema loads it.
 
-    Fields that the schema does not know are an error of a PUT; the success of a POST names them as `ignored`.
+    Fields that the schema does not know are an error of a PUT; the success of a POST, a dict, names them as `ignored`.
     headers: a schema for headers of the request, which are validated with the body, so that all that is wrong is told
     at once.
     """
@@ -39,10 +39,8 @@ def takes(schema, headers=None):
             if wrong:
                 raise Invalid(fields=wrong)
             answer = view(*args, **kwargs)
-            if not unknown:
-                return answer
             body, *rest = answer if isinstance(answer, tuple) else (answer, 200)
-            return {**body, "ignored": unknown}, *rest
+            return ({**body, "ignored": unknown}, *rest) if unknown and isinstance(body, dict) else answer
 
         validated.body_schema, validated.headers_schema = schema, headers
         return may_raise(validated, InvalidJSON, Invalid, PayloadTooLarge, UnsupportedMediaType)

@@ -10,7 +10,18 @@ from mechtech import errors
 
 log = logging.getLogger("mechtech")
 
-OF_HTTP = {404: errors.NotFound, 405: errors.NotAllowed, 429: errors.RateLimited}
+OF_HTTP = {
+    400: errors.InvalidJSON,
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.NotAllowed,
+    409: errors.Conflict,
+    413: errors.PayloadTooLarge,
+    415: errors.UnsupportedMediaType,
+    429: errors.RateLimited,
+    503: errors.Unavailable,
+}
 # What RFC 6750 has a client told about its token.
 CHALLENGES = {
     errors.InvalidToken: 'Bearer error="invalid_token", error_description="The token is not valid"',
@@ -34,8 +45,11 @@ def refused(refusal: errors.Refusal):
 
 
 @error_handlers.app_errorhandler(HTTPException)
-def refused_by_routing(error: HTTPException):
-    body, status, headers = refused(OF_HTTP.get(error.code, errors.InvalidJSON)())
+def refused_by_http(error: HTTPException):
+    """What routing raises, and abort(). An error that the contract does not know stays as Flask has it."""
+    if error.code not in OF_HTTP:
+        return error
+    body, status, headers = refused(OF_HTTP[error.code]())
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return body, status, headers

@@ -39,7 +39,7 @@ class BookingId(RowId):
 
 def init_app(app: Flask) -> None:
     app.url_map.converters.update(row_id=RowId, booking_id=BookingId)
-    app.url_map.merge_slashes = False  # that would redirect
+    app.url_map.merge_slashes = app.url_map.strict_slashes = False  # they would redirect
     inner = app.wsgi_app
 
     def without_trailing_slash(environ, start_response):

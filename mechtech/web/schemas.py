@@ -26,7 +26,14 @@ class Input(Schema):
         try:
             return self.load(data), {}
         except ValidationError as error:
-            return None, {name: texts[0] for name, texts in error.messages.items()}
+            return None, {name: _first(texts) for name, texts in error.messages.items()}
+
+
+def _first(texts: list | dict) -> str:
+    """The first text. What is within a list or an object has its texts by index and name."""
+    while not isinstance(texts, str):
+        texts = next(iter(texts.values() if isinstance(texts, dict) else texts))
+    return texts
 
 
 class Body(Input):

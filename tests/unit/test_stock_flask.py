@@ -1,15 +1,30 @@
 """What Flask's documentation promises works here: nothing of it is overridden."""
 
 import pytest
-from flask import Blueprint, g, jsonify
+from flask import Blueprint, abort, g, jsonify, make_response
+from marshmallow import Schema, fields
 
 from mechtech import create_app
 from mechtech.settings import from_environment
+from mechtech.web.answers import gives
+from mechtech.web.authentication import anyone
+from mechtech.web.body import takes
+from mechtech.web.schemas import Body
 from tests.conftest import SECRET
 
 
 class Teapot(Exception):
     pass
+
+
+class Wheel(Schema):
+    size = fields.Integer(required=True)
+
+
+class CarBody(Body):
+    wheels = fields.List(fields.Nested(Wheel))
+    spare = fields.Nested(Wheel)
+    doors = fields.Dict(keys=fields.String(), values=fields.Integer())
 
 
 @pytest.fixture
@@ -63,6 +78,31 @@ def app(tmp_path):
     def show_limited():
         return {}
 
+    @blueprint.get("/slash/")
+    def show_slash():
+        return {}
+
+    @blueprint.get("/abort/<int:status>")
+    def give_up(status):
+        abort(status)
+
+    @blueprint.get("/abort")
+    def give_up_otherwise():
+        abort(make_response({"error": "teapot"}, 418))
+
+    @blueprint.post("/car/<kind>")
+    @takes(CarBody)
+    def make_car(kind, fields):
+        return {"list": [1], "response": jsonify(ok=True), "text": "made", "pair": ({"made": 1}, 201)}[kind]
+
+    @blueprint.post("/colours")
+    @takes(CarBody)
+    @anyone
+    @gives(colours=[fields.String()])
+    def show_colours(fields):
+        """Show the colours of a car."""
+        return {"colours": ["red"]}
+
     app.register_blueprint(blueprint)
     return app
 
@@ -93,6 +133,48 @@ def test_a_view_may_return_a_list_a_dict_or_a_response(app):
     assert client.get("/newcomer/response").json == {"ok": True}
 
 
+@pytest.mark.parametrize("path", ["/newcomer/slash", "/newcomer/slash/"])
+def test_a_route_with_a_slash_at_its_end_answers_with_it_and_without(app, path):
+    assert app.test_client().get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "status, code", [(401, "unauthorized"), (403, "forbidden"), (404, "not_found"), (409, "conflict"), (418, None)]
+)
+def test_abort_ends_a_request_with_its_status(app, status, code):
+    answer = app.test_client().get(f"/newcomer/abort/{status}")
+    assert (answer.status_code, answer.json["error"] if code else None) == (status, code)
+
+
+def test_abort_takes_a_response(app):
+    answer = app.test_client().get("/newcomer/abort")
+    assert (answer.status_code, answer.json) == (418, {"error": "teapot"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"wheels": [{"size": 1}, {"size": "big"}]},
+        {"wheels": [{"size": 1}, {}]},
+        {"spare": {"size": "big"}},
+        {"doors": {"left": "open"}},
+    ],
+)
+def test_what_is_wrong_within_a_field_is_told_under_its_name(app, body):
+    answer = app.test_client().post("/newcomer/car/list", json=body)
+    assert (answer.status_code, answer.json["error"], list(answer.json["fields"])) == (400, "validation", list(body))
+    assert isinstance(*answer.json["fields"].values(), str)
+
+
+@pytest.mark.parametrize(
+    "kind, told",
+    [("list", [1]), ("response", {"ok": True}), ("text", None), ("pair", {"made": 1, "ignored": ["horn"]})],
+)
+def test_a_view_that_takes_a_body_may_return_anything(app, kind, told):
+    answer = app.test_client().post(f"/newcomer/car/{kind}", json={"horn": 1})
+    assert (answer.status_code // 100, answer.get_json(silent=True)) == (2, told)
+
+
 def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
     client = app.test_client()
     answers = [client.get("/newcomer/limited") for _ in range(3)]
@@ -100,7 +182,17 @@ def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
     assert answers[2].json["error"] == "rate_limited"
 
 
+def test_fields_of_marshmallows_own_are_described(app):
+    app.test_client().post("/newcomer/colours", json={})  # which holds the answer to the description
+
+
+def test_a_blueprint_without_a_docstring_is_described_too(app, monkeypatch):
+    monkeypatch.setattr("tests.unit.test_stock_flask.__doc__", None)
+    described = app.test_client().get("/openapi.json").json
+    assert {"name": "newcomer", "description": ""} in described["tags"]
+
+
 def test_a_view_without_a_word_of_who_may_call_it_is_left_out_of_the_description(app):
     described = app.test_client().get("/openapi.json").json
     assert "/api/booking" in described["paths"]
-    assert not [path for path in described["paths"] if path.startswith("/newcomer")]
+    assert [path for path in described["paths"] if path.startswith("/newcomer")] == ["/newcomer/colours"]
