@@ -21,11 +21,11 @@ test: .venv/installed-tests  ## run the test suite
 	$(BIN)/pytest --numprocesses 3 --dist loadgroup
 	@echo "Left out: test-postgresql, test-deploy (nginx, the units, the alerts) and test-browser (the pages)."
 
-test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL: on DATABASE_URL, or a throwaway server
+test-postgresql: .venv/installed-tests  ## run the tests on PostgreSQL, at DATABASE_URL or a throwaway one; they need redis-server and libfaketime
 	$(BIN)/python -m tests.postgresql_server $(BIN)/pytest --numprocesses 3 --dist loadgroup -m 'not soak and not sqlite' \
 		tests/api tests/postgresql tests/server/test_races.py tests/server/test_crashes.py tests/server/test_story.py
 
-test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, prometheus, systemd's commands, curl and openssl
+test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx, prometheus, systemd, git, curl and openssl
 	$(BIN)/pytest -m 'deploy and not document' tests/deploy
 
 test-document: .venv/installed-tests  ## follow docs/deploy.md in a fresh Debian; it needs root, debootstrap and free ports

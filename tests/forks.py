@@ -23,7 +23,7 @@ STARTING = Lock()
 
 
 def forks() -> ForkServerContext:
-    """What makes such processes. The one that they are forked from starts at the first call."""
+    """The context that makes such processes. The one that it forks them from starts at the first call."""
     with STARTING:
         return _start()
 

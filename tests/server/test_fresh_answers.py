@@ -80,7 +80,7 @@ def test_readers_never_go_back_in_time_while_somebody_writes(db):
             before = written
             assert int(db.one(TEXT, (1,))["text"]) >= before
 
-    with ThreadPoolExecutor(READERS) as pool:  # with more of them, who never pause, one may wait for long
+    with ThreadPoolExecutor(READERS) as pool:  # no more: they never pause, and one more may wait for long
         readers = [pool.submit(read) for _ in range(READERS)]
         for number in range(1, ROUNDS + 1):
             db.write("UPDATE notes SET text = ? WHERE id = 1", (str(number),))

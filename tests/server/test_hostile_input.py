@@ -144,7 +144,7 @@ def send(folder, method, path, token=None, headers=None, query="", **kwargs):
         check_refusal(answer.status_code, answer.headers, answer.json)
     elif method != "OPTIONS" and method != "HEAD":
         assert isinstance(answer.json, dict) or answer.mimetype == "text/html", about
-    if "/auth/" in path:  # what ends the admin's token must not spare the later requests their work
+    if "/auth/" in path:  # it may have ended the admin's token, which the later requests need
         key = jwt.decode(tokens["admin"], SECRET, ["HS256"])["key"]
         app.extensions["mechtech.db"].write("UPDATE users SET token_key = :key WHERE role = 'admin'", {"key": key})
     return answer

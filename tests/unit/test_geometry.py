@@ -9,7 +9,7 @@ from mechtech.mechanics.search import box, distance_km
 
 def lies_in(place, found):
     latitude, longitude = place
-    """In one of the three ranges that the statement asks for, and in one alone."""
+    """In the latitudes of the box, and in one alone of the three ranges of longitude that the statement has."""
     ranges = [(found["west"] + turn, found["east"] + turn) for turn in (0, -360, 360)]
     times = sum(west < longitude <= east for west, east in ranges)
     assert times <= 1
