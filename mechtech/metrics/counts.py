@@ -7,7 +7,6 @@ PROMETHEUS_MULTIPROC_DIR is set by then. Each process counts in files of its own
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import lru_cache
 from threading import Lock, Thread
 
@@ -72,9 +71,8 @@ class Counts:
                 observe(time.perf_counter() - started)
                 return start_response(status, headers, exc_info)
 
-            if self._folder and self._publisher.ident is None:  # the first request, after the fork
-                with suppress(RuntimeError):  # another one has started it
-                    self._publisher.start()
+            if self._folder and self._publisher.ident is None:
+                self._start_publishing()
             active.add(id(environ))
             try:
                 return inner(environ, start)
@@ -100,6 +98,12 @@ class Counts:
                         requests.add_metric([sample.labels[label] for label in LABELS], sample.value)
                 yield requests
         yield from state()
+
+    def _start_publishing(self) -> None:
+        """With the first request, after the fork; several may come at once."""
+        with self._lock:
+            if self._publisher.ident is None:
+                self._publisher.start()
 
     def _keep_publishing(self) -> None:
         """Have the other processes' scrapes know the gauges; changing one with each request would cost too much."""

@@ -27,6 +27,27 @@ def environ(environ):
     return {**environ, "METRICS_TOKEN": TOKEN}
 
 
+def test_first_requests_that_come_at_once_start_one_publisher(environ, tmp_path):
+    """A thread that is started twice at once puts a traceback of Python's into the log."""
+    code = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from mechtech.metrics import counts
+
+class SlowThread(counts.Thread):
+    def start(self):
+        print("started")
+        time.sleep(0.1)
+        super().start()
+
+counts.Thread = SlowThread
+app = counts.Counts().around(lambda environ, start: [])
+with ThreadPoolExecutor(8) as clients:
+    list(clients.map(lambda _: app({}, None), range(8)))
+"""
+    assert _output(code, {**environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}) == ["started"]
+
+
 def scrape(client) -> Numbers:
     answer = client.get("/metrics", token=TOKEN)
     assert answer.status_code == 200, answer.text
