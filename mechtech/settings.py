@@ -101,7 +101,7 @@ class Settings:
     owner_email: str | None = setting(None, matching(checks.ADDRESS), "an e-mail address")
     public_url: str = setting(own_address, checks.url(checks.WEB_URL), "like https://mechtech.com")
     site_url: str = setting(lambda above: above["public_url"], checks.url(checks.WEB_URL), "like https://mechtech.com")
-    metrics_token: str | None = setting(None, matching("(.{16,})"), "of at least 16 characters")
+    metrics_token: str | None = setting(None, matching(r"([^\n\ud800-\udfff]{16,})"), "of at least 16 characters")
     log_format: str = setting("text", matching("(text|json)"), "text or json")
     texts: dict[str, str]  # the settings that are not empty, for people
 

@@ -5,7 +5,7 @@ Each decorator is a word of the contract's column Who. All but `anyone` give the
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, wraps
 
 from flask import current_app, request
@@ -23,7 +23,7 @@ NO_TOKEN, USER_TOKEN, BOOKING_TOKEN, METRICS_TOKEN = {}, {"userToken": []}, {"bo
 class Caller:
     """user: the account's row, or None for a guest. booking: the claims of a bookingToken, or None."""
 
-    user: dict | None = None
+    user: dict | None = field(default=None, repr=False)  # it has the hash of the password
     booking: dict | None = None
 
     @property

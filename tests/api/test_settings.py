@@ -61,7 +61,7 @@ WRONG = {
     "OWNER_EMAIL": ["owner", "owner@", "two@a.example, more@b.example"],
     "PUBLIC_URL": ["mechtech.example", "ftp://mechtech.example", "https://", "https://mechtech.example/#top"],
     "SITE_URL": ["/site", "https://mechtech.example/?page=1"],
-    "METRICS_TOKEN": ["secret", "fifteen letters"],
+    "METRICS_TOKEN": ["secret", "fifteen letters", "\udcff" * 16],
 }
 WRONG["DATABASE_URL"] += ["postgresql://host:99999/name", "postgresql://user:a/b@host/name"]
 WRONG["MAIL_URL"] += ["smtp://host:99999", "smtp://user:a/b@host:587", "smtp://user:a#b@host", "smtp://host?a=b"]
