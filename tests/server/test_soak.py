@@ -18,10 +18,11 @@ from tests.server import test_limits as limits
 from tests.server import test_sick_database as sick
 from tests.server import test_slow_clients as slow
 from tests.tools import at_once, book, check_database, running, sign_up, sql, wait_until
+from tests.unit import test_limit_storage as limit_storage
 
 pytestmark = pytest.mark.soak
 redis = limits.redis
-clock = limits.clock
+clock = limit_storage.clock
 
 SUMMARY = []
 
@@ -129,7 +130,7 @@ def test_the_limit_is_exact_in_redis_behind_every_number_of_proxies(tmp_path, re
 
 
 def test_a_million_addresses_leave_a_small_file(tmp_path, clock):
-    seen = limits.flood(tmp_path, clock, addresses=1_000_000, days=20)
+    seen = limit_storage.flood(tmp_path, clock, addresses=1_000_000, days=20)
     assert seen["bytes"] < 6_000_000
     tell("limits of a million addresses", **seen)
 
