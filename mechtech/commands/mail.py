@@ -7,6 +7,7 @@ from threading import Event
 import click
 from flask import current_app
 
+from mechtech.errors import Unavailable
 from mechtech.mail import outbox, sender
 
 
@@ -23,9 +24,13 @@ def send_mail(once):
             signal.signal(number, lambda *_: stopped.set())
         sender.log.info("waiting for mails to send")
     while not stopped.is_set() and os.getppid() == parent:  # beside a server, it ends with the process that began both
-        if mail := outbox.claim():
-            sender.send(mail, settings)
-        elif once:
-            return
-        else:
-            stopped.wait(1)
+        try:
+            if mail := outbox.claim():
+                sender.send(mail, settings)
+            elif once or stopped.wait(1):
+                return
+        except Unavailable as error:
+            if once:
+                raise
+            sender.log.error("the database cannot be used: %s", error.__cause__ or error)
+            stopped.wait(10)

@@ -52,11 +52,10 @@ def letter(mail: dict, settings: Settings) -> EmailMessage:
     return message
 
 
-def _link(kind: str, content: dict, settings: Settings) -> str:
+def _link(kind: str, facts: dict, settings: Settings) -> str:
     """Where the mail leads. Tokens stand in the fragment, which no server logs."""
     if kind.startswith("owner_"):
-        return f"{settings.public_url}/admin#{content.get('reference', 'messages')}"
+        return f"{settings.public_url}/admin#{facts.get('reference', 'messages')}"
     if kind == "reset":
-        return f"{settings.site_url}/reset#token={tokens.for_reset(content['account_id'], content['key'])}"
-    token = tokens.for_booking(content["id"], clock.seconds(content["created_at"]))
-    return f"{settings.site_url}/booking#token={token}"
+        return f"{settings.site_url}/reset#token={tokens.for_reset(facts['account_id'], facts['key'])}"
+    return f"{settings.site_url}/booking#token={tokens.for_booking(facts['id'], clock.seconds(facts['created_at']))}"

@@ -43,8 +43,7 @@ def send_link(kind: str, asked: str, content: dict | None) -> None:
     content: None without such an account or booking. Nor is a mail sent after too many were asked for.
     """
     within = limiter().hit(LINKS, "link", kind, blake2b(asked.encode(), digest_size=16).hexdigest())
-    if not within:
-        limit_refused.send("links")
+    within or limit_refused.send("links")
     add(get_db(), current_app.config["settings"], kind, content if within else None)
 
 

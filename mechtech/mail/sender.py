@@ -13,8 +13,7 @@ from mechtech.mail import outbox
 from mechtech.mail.letters import letter
 from mechtech.settings import Settings
 
-# How long the mail server may be silent, and how long it may take for a mail: less than outbox.SENDING_SECONDS.
-SERVER_SECONDS, MAIL_SECONDS = 30, 300
+SERVER_SECONDS, MAIL_SECONDS = 30, 300  # of a server's silence, and for a mail: less than outbox.SENDING_SECONDS
 FIRST_PAUSE, LONGEST_PAUSE, TRIED_FOR = 60, 6 * 3600, 3 * 86400  # seconds
 log = logging.getLogger("mechtech")
 
@@ -27,8 +26,7 @@ def send(mail: dict, settings: Settings) -> None:
         mail |= {"sent_at": clock.text(clock.now()), "content": "{}"}  # this is no archive
         log.info("%s is sent", name)
     except Exception as error:  # a mail that cannot be made or sent, whatever the cause, keeps back no other
-        # Servers quote the recipient in what they say, and the log holds no address.
-        reason = re.sub(r"\S*@\S*", "…", f"{type(error).__name__}: {error}")
+        reason = re.sub(r"\S*@\S*", "…", f"{type(error).__name__}: {error}")  # servers quote the recipient's address
         now, pause = clock.now(), min(FIRST_PAUSE * 2 ** (mail["tries"] - 1), LONGEST_PAUSE)
         if _is_final(error) or now - clock.seconds(mail["created_at"]) >= TRIED_FOR:
             mail["given_up_at"] = clock.text(now)
@@ -56,8 +54,7 @@ def _deliver(mail: dict, settings: Settings) -> None:
         on_loopback = url.hostname in ("localhost", "127.0.0.1", "::1")
         if url.scheme == "smtp" and (smtp.has_extn("starttls") or not on_loopback):
             smtp.starttls(context=tls)
-        if url.username:
-            smtp.login(unquote(url.username), unquote(url.password or ""))
+        url.username and smtp.login(unquote(url.username), unquote(url.password or ""))
         smtp.send_message(message, settings.mail_from, [message["To"]])
         with suppress(smtplib.SMTPException, OSError):  # the message is taken: leaving changes nothing
             smtp.quit()

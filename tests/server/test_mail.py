@@ -4,9 +4,10 @@ import logging
 import re
 import signal
 import socketserver
+import sqlite3
 import ssl
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from threading import Thread
 
 import pytest
@@ -403,6 +404,24 @@ def test_a_sender_that_waits_sends_what_comes_and_ends_at_sigterm(environ, clien
         assert process.wait(10) == 0
     finally:
         process.kill()
+
+
+@pytest.mark.own_database
+@pytest.mark.sqlite  # whose file another program can lock
+def test_a_sender_outlives_a_database_that_is_locked_for_a_while(environ, client, inbox, tmp_path):
+    book(client)
+    (log := tmp_path / "log").touch()
+    with closing(sqlite3.connect(environ["DB_PATH"], isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        process = start_flask(environ, "send-mail", stderr=log)
+        try:
+            wait_until(lambda: "the database cannot be used: database is locked" in log.read_text())
+            assert "database is locked" in failed(flask(environ, "send-mail", "--once"))
+            other.execute("ROLLBACK")
+            wait_until(lambda: len(inbox.letters) == 2)
+            assert process.poll() is None
+        finally:
+            process.kill()
 
 
 @pytest.mark.own_database
