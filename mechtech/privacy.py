@@ -17,6 +17,12 @@ ABOUT_A_PERSON = {
     "bookings": f"{BOOKINGS} ORDER BY id",
     "messages": "SELECT id FROM contact_messages WHERE lower(email) = :email ORDER BY id",
 }
+# Those that may be about a person: what a sent mail told, of which there are many, is '{}'.
+MAILS = """
+    SELECT id, kind, recipient, content
+    FROM outbox
+    WHERE recipient <> '' AND (content <> '{}' OR lower(recipient) = :email)
+"""
 # Of a booking its status, its history, the vehicle, the service's cost and the rating stay; it counts as a guest's.
 ANONYMIZE_BOOKING = (
     """
@@ -69,7 +75,7 @@ def find_about(tx: Transaction | Database, person: dict) -> dict[str, list[int]]
     """The ids of all that is about a person, by kind."""
     found = {kind: [row["id"] for row in tx.all(sql, person)] for kind, sql in ABOUT_A_PERSON.items()}
     found["mails"] = []
-    for mail in tx.all("SELECT id, kind, recipient, content FROM outbox WHERE recipient <> ''"):
+    for mail in tx.all(MAILS, person):
         told = json.loads(mail["content"])
         of_booking = mail["kind"] != "owner_message" and told.get("id") in found["bookings"]
         if of_booking or person["email"] in (mail["recipient"].lower(), told.get("email", "").lower()):

@@ -37,16 +37,21 @@ def back_up(path: str, file: Path) -> str:
 def restore(path: str, file: Path, latest: int) -> tuple[str, str | None]:
     """Put the backup in the database's place. Gives in words what it holds, and where the old database is, if any.
 
-    latest: the newest version that may be restored. Raises Conflict.
+    latest: the newest version that may be restored. Whoever owns the folder owns the database then, also where root
+    restores it. Raises Conflict.
     """
-    new = Path(f"{path}{RESTORING}")
-    with _refusing(f"Cannot restore {file}"), closing(share(path, alone=True)), _folder(Path(path).absolute().parent):
+    new, folder = Path(f"{path}{RESTORING}"), Path(path).absolute().parent
+    with _refusing(f"Cannot restore {file}"), closing(share(path, alone=True)) as lock, _folder(folder):
         with _removed_on_error(new):
             with closing(sqlite3.connect(reading_uri(file), uri=True)) as source:
                 copy_database(source, new)
             version, content = _inspect(new)
             migrate.check_not_newer(version, latest)
             _end_tokens_that_ended_since(new, path)
+            owner = folder.stat()
+            with suppress(PermissionError):  # only root can give files away, and only root needs to
+                os.chown(lock.fileno(), owner.st_uid, owner.st_gid)
+                os.chown(new, owner.st_uid, owner.st_gid)
         old = _set_aside(path)
         new.rename(path)
     return content, old

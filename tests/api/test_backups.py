@@ -134,6 +134,15 @@ def test_a_restore_brings_every_row_back_and_keeps_the_old_database(environ, pat
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_restores_belongs_to_the_owner_of_the_folder(environ, path, made, tmp_path):
+    os.chown(tmp_path, 4711, 4712)
+    succeeded(flask(environ, "restore", str(made)))
+    for name in ("test.db", "test.db.lock"):
+        found = (tmp_path / name).stat()
+        assert (found.st_uid, found.st_gid) == (4711, 4712)
+
+
 def test_the_write_ahead_log_goes_aside_with_the_old_database(environ, path, made, tmp_path):
     rows = everything(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
