@@ -57,13 +57,13 @@ class Database(database.Database):
     def __init__(self, path: str, schema: str, migrations: Sequence[str] = ("",)):
         if sqlite3.sqlite_version_info < (3, 37):  # the first with STRICT tables
             raise migrate.WrongDatabase(f"SQLite {sqlite3.sqlite_version} is too old: the service needs 3.37 or newer.")
-        self.path = self.name = path
+        self.path = self.name = os.path.realpath(path)  # beside which SQLite has its log
         self.latest = len(migrations)
         self._schema = schema
         self._migrations = migrations
         self._made = False
         self._share: IO | None = None  # of the lock beside the file, kept as long as the process lives
-        self._file = DatabaseFile(path)
+        self._file = DatabaseFile(self.path)
         self._readers: SimpleQueue[Connection | None] = SimpleQueue()
         for _ in range(READERS):
             self._readers.put(None)

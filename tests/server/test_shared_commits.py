@@ -156,6 +156,14 @@ def test_the_log_stays_short_and_nothing_is_lost(db, monkeypatch):
     assert sql(db.path, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_the_log_stays_short_behind_a_symbolic_link_too(tmp_path, monkeypatch):
+    (tmp_path / "link.db").symlink_to(tmp_path / "notes.db")
+    db = Database(str(tmp_path / "link.db"), SCHEMA)
+    monkeypatch.setattr(writer, "LOG_BYTES", 100_000)
+    fill(db, 0, 30)
+    assert 0 < os.path.getsize(tmp_path / "notes.db-wal") < 200_000
+
+
 def test_a_reader_that_stays_lets_the_log_grow_until_it_has_gone(db, monkeypatch):
     monkeypatch.setattr(writer, "LOG_BYTES", 100_000)
     fill(db, 0, 1)
