@@ -63,7 +63,8 @@ def _refusing(action: str) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error, migrate.WrongDatabase) as error:
-        raise Conflict(f"{action}: {getattr(error, 'strerror', None) or error}.") from error
+        reason = str(getattr(error, "strerror", None) or error)
+        raise Conflict(f"{action}: {reason.removesuffix('.')}.") from error
 
 
 @contextmanager

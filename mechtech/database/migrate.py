@@ -32,8 +32,8 @@ def version(tx: Transaction) -> int:
         return 0
     if "booking_history" not in tables:  # which no original has
         raise WrongDatabase(
-            "DB_PATH or DATABASE_URL names a database of something else: give the service a new one. The original "
-            "service's database is copied into it by flask --app wsgi import-original FILE."
+            "This is a database of something else: DB_PATH or DATABASE_URL must name a new one, or one of ours. The "
+            "original service's database is copied into a new one by flask --app wsgi import-original FILE."
         )
     if "schema_migrations" not in tables:  # it is from before there were migrations
         return 1

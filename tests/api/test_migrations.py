@@ -95,7 +95,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path):
 def test_a_database_of_another_program_is_refused_and_stays_as_it_is(environ, table):
     sql(environ["DB_PATH"], f"CREATE TABLE {table}")
     before = Path(environ["DB_PATH"]).read_bytes()
-    with pytest.raises(migrate.WrongDatabase, match=r"\ADB_PATH .* something else"):
+    with pytest.raises(migrate.WrongDatabase, match="something else: DB_PATH"):
         started(environ)
     assert Path(environ["DB_PATH"]).read_bytes() == before
 

@@ -658,7 +658,7 @@ def test_a_row_that_cannot_be_copied_undoes_all(filled, app):
 def test_a_database_of_the_original_is_refused_at_start_with_the_command_that_imports_it(filled, environ, tmp_path):
     environ["DB_PATH"] = str(filled.path)
     before = Path(filled.path).read_bytes()
-    with pytest.raises(WrongDatabase, match=r"\ADB_PATH .*import-original"):  # no dot matches a line's end
+    with pytest.raises(WrongDatabase, match=r"\AThis .* DB_PATH .*import-original"):  # no dot matches a line's end
         started(environ)
     assert "import-original" in failed(flask(environ, "init-db"))
     server = Server(environ, tmp_path / "log")

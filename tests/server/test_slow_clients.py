@@ -194,7 +194,7 @@ def test_who_does_not_read_the_answers_is_let_go(impatient):
             connection.sendall(request("GET", "/") * count)
         listening = len(impatient.workers())
         wait_until(lambda: sockets(impatient) > listening)  # it was accepted
-        wait_until(lambda: sockets(impatient) == listening)  # and is closed
+        wait_until(lambda: sockets(impatient) == listening, 60)  # and is closed
         answers = b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         with suppress(ConnectionResetError):
