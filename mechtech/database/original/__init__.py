@@ -48,7 +48,8 @@ def _import(connection: sqlite3.Connection, progress: Callable[[str, int, int], 
         return True
 
     connection.create_function("progress", 1, count_row)
-    connection.create_function("iso_time", 2, _iso_time)
+    now = clock.text(clock.now())
+    connection.create_function("iso_time", 2, lambda *values: _iso_time(*values) or now)
     for function in (address_key, clean_address, text_of):
         connection.create_function(function.__name__, 1, function, deterministic=True)
     for table in TABLES:
@@ -134,8 +135,8 @@ def text_of(value: bytes | None) -> str:
     return (value or b"").decode(errors="replace")
 
 
-def _iso_time(*values: str | float | bytes | None) -> str:
-    """The first of them that is a time, as text or as the milliseconds since 1970 that node writes; else now."""
+def _iso_time(*values: str | float | bytes | None) -> str | None:
+    """The first of them that is a time, as text or as the milliseconds since 1970 that node writes."""
     for value in values:
         with suppress(TypeError, ValueError, OverflowError):
             moment = (
@@ -143,4 +144,4 @@ def _iso_time(*values: str | float | bytes | None) -> str:
             )
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return moment.astimezone(UTC).strftime(clock.ISO_8601)
-    return clock.text(clock.now())
+    return None
