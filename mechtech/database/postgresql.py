@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
+from threading import Lock
 
 import psycopg
 from psycopg import errors
@@ -114,18 +115,24 @@ class Database(database.Database):
         self._url = url
         self._migrations = migrations
         self._made = False
-        self._pool = _make_pool(url, parts.get("options", ""))
+        self._making = Lock()
+        self._pool = _make_pool(url, f"{parts.get('options', '')} {LIMITS}")
 
     def version(self) -> int:
         with _unlimited(self._url) as connection:
             return migrate.version(Transaction(connection))
 
     def make(self) -> None:
-        """Several machines may do it at once."""
-        with _unlimited(self._url) as connection:
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
-            migrate.bring_up_to_date(Transaction(connection), self._migrations)
-        self._made = True
+        """Several machines may do it at once. Of one process one request does it, and none waits for that long."""
+        if not self._making.acquire(timeout=POOL_SECONDS):
+            raise Unavailable(retry_after=1) from TimeoutError("another request makes the tables")
+        try:
+            with _unlimited(self._url) as connection:
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+                migrate.bring_up_to_date(Transaction(connection), self._migrations)
+            self._made = True
+        finally:
+            self._making.release()
 
     def transaction(self, work: Callable[[database.Transaction], Result]) -> Result:
         """Isolation is READ COMMITTED: what must not change meanwhile is locked."""
@@ -160,16 +167,11 @@ class Database(database.Database):
 
 
 def _make_pool(url: str, options: str) -> ConnectionPool[Connection]:
-    """A pool that is not open yet. options: those of the URL."""
+    """A pool that is not open yet. options: the server's, of each connection."""
     return ConnectionPool(
         url,
         connection_class=Connection,
-        kwargs={
-            "autocommit": True,
-            "row_factory": dict_row,
-            "connect_timeout": CONNECT_SECONDS,
-            "options": f"{options} {LIMITS}",
-        },
+        kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": CONNECT_SECONDS, "options": options},
         min_size=1,
         max_size=CONNECTIONS,
         timeout=POOL_SECONDS,

@@ -1,12 +1,16 @@
 """A PostgreSQL in trouble is 503 with Retry-After, in bounded time; the service is well again without a restart."""
 
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
+from mechtech.database import migrate
+from mechtech.database.postgresql import MIGRATION_LOCK, Database
+from mechtech.errors import Unavailable
 from tests.answers import refused
 from tests.conftest import BOOKING, Api, book, started
 from tests.gunicorn_server import Server
@@ -101,6 +105,26 @@ def test_a_server_that_is_up_to_date_and_read_only_is_read_from_the_start(sick, 
         app = started({**environ, "DATABASE_URL": client.client.application.config["settings"].database_url})
         assert Api(app.test_client()).get("/api/mechanics/").status_code == 200
         refused(Api(app.test_client()).post("/api/booking/", BOOKING), 503, "unavailable")
+
+
+def test_while_one_request_waits_for_another_machines_migration_the_others_are_503_soon(environ):
+    """The service started while its server was away."""
+    db = Database(environ["DATABASE_URL"], migrate.scripts("postgresql"))
+
+    def read(number):
+        with suppress(Unavailable):
+            return db.all("SELECT 1")
+
+    with ThreadPoolExecutor() as pool, psycopg.connect(environ["DATABASE_URL"]) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        begun = time.monotonic()
+        reads = [pool.submit(read, number) for number in range(4)]
+        wait_until(lambda: sum(each.done() for each in reads) == 3)
+        assert time.monotonic() - begun < 6
+        other.rollback()
+        assert sum(each.result() is not None for each in reads) == 1
+    assert read(0)
+    db._pool.close()
 
 
 def test_a_server_that_hangs_holds_no_request_for_ten_seconds_and_health_says_so_in_two(tmp_path):
