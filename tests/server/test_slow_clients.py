@@ -186,15 +186,15 @@ def test_a_client_that_falls_silent_within_a_body_is_let_go(impatient):
 
 def test_who_does_not_read_the_answers_is_let_go(impatient):
     """More of them than fit into what the system keeps on the way."""
-    count = 3000
+    count, listening = 3000, 2
+    wait_until(lambda: len(impatient.workers()) == listening)
     with connect(impatient) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         with suppress(OSError):
             connection.settimeout(1)
             connection.sendall(request("GET", "/") * count)
-        listening = len(impatient.workers())
         wait_until(lambda: sockets(impatient) > listening)  # it was accepted
-        wait_until(lambda: sockets(impatient) == listening, 60)  # and is closed
+        wait_until(lambda: sockets(impatient) == listening)  # and is closed
         answers = b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         with suppress(ConnectionResetError):
