@@ -95,7 +95,7 @@ def raw() -> bytes:
         if claimed > LIMIT:  # at once: the body may be claimed and never come
             raise PayloadTooLarge
         try:
-            body = environ["wsgi.input"].read(claimed or LIMIT + 1)
+            body = request.stream.read(claimed or LIMIT + 1)  # empty where the server does not know its end
         except Exception:  # broken chunks, a client that is gone: each server has errors of its own for it
             raise InvalidJSON from None
         if len(body) > LIMIT:

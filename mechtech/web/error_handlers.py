@@ -2,11 +2,12 @@
 
 import logging
 
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from mechtech import errors
+from mechtech.web.rate_limit import limited
 
 log = logging.getLogger("mechtech")
 
@@ -49,7 +50,8 @@ def refused_by_http(error: HTTPException):
     """What routing raises, and abort(). An error that the contract does not know stays as Flask has it."""
     if error.code not in OF_HTTP:
         return error
-    body, status, headers = refused(OF_HTTP[error.code]())
+    over = error.code == 429 and current_app.extensions["mechtech.limiter"].current_limit  # a view's own limit
+    body, status, headers = refused(limited(over.reset_at) if over else OF_HTTP[error.code]())
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return body, status, headers

@@ -1,5 +1,7 @@
 """What Flask's documentation promises works here: nothing of it is overridden."""
 
+from types import SimpleNamespace
+
 import pytest
 from flask import Blueprint, abort, g, jsonify, make_response
 from marshmallow import Schema, fields
@@ -175,11 +177,21 @@ def test_a_view_that_takes_a_body_may_return_anything(app, kind, told):
     assert (answer.status_code // 100, answer.get_json(silent=True)) == (2, told)
 
 
+def test_a_body_of_no_length_is_not_waited_for_where_the_server_does_not_end_it(app):
+    """As flask's own server does not."""
+    asked = []
+    stream = SimpleNamespace(read=asked.append)
+    environ = {"wsgi.input": stream, "CONTENT_LENGTH": ""}
+    assert app.test_client().post("/newcomer/car/list", environ_overrides=environ).status_code == 400
+    assert asked == []
+
+
 def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
     client = app.test_client()
     answers = [client.get("/newcomer/limited") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json["error"] == "rate_limited"
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
 
 
 def test_fields_of_marshmallows_own_are_described(app):
