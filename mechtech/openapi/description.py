@@ -71,9 +71,9 @@ def _operation(spec: APISpec, app: Flask, view: Callable, rule: Rule) -> dict:
         for place, schema in (("query", "query_schema"), ("header", "headers_schema"))
         if noted.get(schema)
     ]
-    for converter, part in re.findall("<(.*?):(.*?)>", rule.rule):
+    for converter, part in re.findall(r"<(?:(\w+).*?:)?(\w+)>", rule.rule):
         may_refuse.add(NotFound)
-        described = app.url_map.converters[converter].described
+        described = getattr(app.url_map.converters[converter or "default"], "described", {"type": "string"})
         parameters.append({"in": "path", "name": part, "required": True, "schema": described})
     operation = {
         "operationId": f"{blueprint}_{name}",

@@ -97,11 +97,11 @@ def app(tmp_path):
     def make_car(kind, fields):
         return {"list": [1], "response": jsonify(ok=True), "text": "made", "pair": ({"made": 1}, 201)}[kind]
 
-    @blueprint.post("/colours")
+    @blueprint.post("/colours/<int(max=9):number>/<name>")
     @takes(CarBody)
     @anyone
     @gives(colours=[fields.String()])
-    def show_colours(fields):
+    def show_colours(number, name, fields):
         """Show the colours of a car."""
         return {"colours": ["red"]}
 
@@ -194,8 +194,8 @@ def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
 
 
-def test_fields_of_marshmallows_own_are_described(app):
-    app.test_client().post("/newcomer/colours", json={})  # which holds the answer to the description
+def test_fields_and_converters_that_are_not_ours_are_described_too(app):
+    app.test_client().post("/newcomer/colours/1/red", json={})  # which holds the answer to the description
 
 
 def test_a_blueprint_without_a_docstring_is_described_too(app, monkeypatch):
@@ -207,4 +207,5 @@ def test_a_blueprint_without_a_docstring_is_described_too(app, monkeypatch):
 def test_a_view_without_a_word_of_who_may_call_it_is_left_out_of_the_description(app):
     described = app.test_client().get("/openapi.json").json
     assert "/api/booking" in described["paths"]
-    assert [path for path in described["paths"] if path.startswith("/newcomer")] == ["/newcomer/colours"]
+    newcomers = [path for path in described["paths"] if path.startswith("/newcomer")]
+    assert newcomers == ["/newcomer/colours/{number}/{name}"]
