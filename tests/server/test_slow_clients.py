@@ -197,7 +197,7 @@ def test_who_does_not_read_the_answers_is_let_go(impatient):
         wait_until(lambda: sockets(impatient) == listening)  # and is closed
         answers = b""
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        with suppress(ConnectionResetError):
+        with suppress(OSError):  # what came before the end was cut off
             connection.settimeout(5)
             while piece := connection.recv(1 << 20):
                 answers += piece
