@@ -37,7 +37,7 @@ def back_up(path: str, file: Path) -> str:
 def restore(path: str, file: Path, latest: int) -> tuple[str, str | None]:
     """Put the backup in the database's place. Gives in words what it holds, and where the old database is, if any.
 
-    latest: the newest version that may be restored. Whoever owns the folder owns the database then, also where root
+    latest: the newest version that may be restored. The owner of the folder owns the database then, also where root
     restores it. Raises Conflict.
     """
     new, folder = Path(f"{path}{RESTORING}"), Path(path).absolute().parent
