@@ -39,11 +39,11 @@ def add(tx: Transaction | Database, settings: Settings, kind: str, content: dict
 def send_link(kind: str, asked: str, content: dict | None) -> None:
     """Write down a mail with a link, which anyone may ask for. What is answered, and when, never tells if one is sent.
 
-    asked: what they are counted by. It stands in the count as a hash: counts outlive what they count.
-    content: None without such an account or booking. Nor is a mail sent after too many were asked for.
+    asked: what they are counted by, as a hash, since counts outlive it. content: None without an account or booking.
     """
     within = limiter().hit(LINKS, "link", kind, blake2b(asked.encode(), digest_size=16).hexdigest())
-    within or limit_refused.send("links")
+    if not within:
+        limit_refused.send("links")
     add(get_db(), current_app.config["settings"], kind, content if within else None)
 
 

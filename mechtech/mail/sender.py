@@ -39,10 +39,9 @@ def send(mail: dict, settings: Settings) -> None:
 
 def _deliver(mail: dict, settings: Settings) -> None:
     """Returns once the mail server has taken the mail; without a server, the log gets it. Raises whatever fails."""
-    message = letter(mail, settings)
+    mime = letter(mail, settings)
     if settings.mail_url is None:
-        text = message.get_body(["plain"]).get_content()
-        log.info("To: %s\nSubject: %s\n\n%s", message["To"], message["Subject"], text)
+        log.info("To: %s\nSubject: %s\n\n%s", mime["To"], mime["Subject"], mime.get_body(["plain"]).get_content())
         return
     url, tls = urlsplit(settings.mail_url), ssl.create_default_context()
     place = {"host": url.hostname, "port": url.port or 0, "timeout": SERVER_SECONDS}
@@ -54,8 +53,9 @@ def _deliver(mail: dict, settings: Settings) -> None:
         on_loopback = url.hostname in ("localhost", "127.0.0.1", "::1")
         if url.scheme == "smtp" and (smtp.has_extn("starttls") or not on_loopback):
             smtp.starttls(context=tls)
-        url.username and smtp.login(unquote(url.username), unquote(url.password or ""))
-        smtp.send_message(message, settings.mail_from, [message["To"]])
+        if url.username:
+            smtp.login(unquote(url.username), unquote(url.password or ""))
+        smtp.send_message(mime, settings.mail_from, [mime["To"]])
         with suppress(smtplib.SMTPException, OSError):  # the message is taken: leaving changes nothing
             smtp.quit()
     finally:

@@ -22,7 +22,7 @@ class RowId(BaseConverter):
     described = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1, "examples": [1]}
 
     def to_python(self, value: str) -> int:
-        return int(value.lstrip("BKbk"))
+        return int(value)
 
 
 class BookingId(RowId):
@@ -35,6 +35,9 @@ class BookingId(RowId):
         "description": "The booking's number, or its reference in any case.",
         "examples": ["BK000025"],
     }
+
+    def to_python(self, value: str) -> int:
+        return super().to_python(value.lstrip("BKbk"))
 
 
 def init_app(app: Flask) -> None:
