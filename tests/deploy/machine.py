@@ -1,7 +1,8 @@
 """A machine as docs/deploy.md sets it up, in a folder: the repository, releases, .env, and the service behind nginx.
 
-Only these are stand-ins, by the PATH of deploy/upgrade: systemctl (systemd.py), runuser (nobody else is there), and
-python3, which makes an environment that finds the packages of these tests, so that pip has nothing to fetch.
+Only these are stand-ins, by the PATH of deploy/upgrade: systemctl (systemd.py), runuser (nobody else is there), ls,
+which lingers, and python3, which makes an environment that finds the packages of these tests, so that pip has nothing
+to fetch.
 """
 
 import os
@@ -21,6 +22,7 @@ REQUIREMENTS = ["requirements.txt", "requirements-postgresql.txt"]
 STAND_INS = {
     "systemctl": f'PYTHONPATH={ROOT} exec {sys.executable} -m tests.deploy.systemd "$@"',
     "runuser": 'shift 3; exec "$@"',  # -u mechtech --
+    "ls": '/bin/ls "$@"; exec >&-; sleep 0.2',  # ends late, as it may on a busy machine
     "python3": f"""
 {sys.executable} -m venv --without-pip "$3"
 for packages in "$3"/lib/python*/site-packages; do echo {sysconfig.get_path("purelib")} > "$packages/tests.pth"; done
