@@ -88,22 +88,24 @@ def _query_loader(schema):
 
 
 def raw() -> bytes:
-    """The body, read once. A chunked one is cut silently at Flask's own limit, so the limit is kept here."""
-    environ = request.environ
-    if "mechtech.body" not in environ:
-        claimed = request.content_length or 0
-        if claimed > LIMIT:  # at once: the body may be claimed and never come
-            raise PayloadTooLarge
-        try:
-            body = request.stream.read(claimed or LIMIT + 1)  # empty where the server does not know its end
-        except Exception:  # broken chunks, a client that is gone: each server has errors of its own for it
-            raise InvalidJSON from None
-        if len(body) > LIMIT:
-            raise PayloadTooLarge
-        if len(body) < claimed:
-            raise InvalidJSON
-        environ["mechtech.body"] = body
-    return environ["mechtech.body"]
+    """The body, which request.get_json() still has after it.
+
+    A chunked one is cut silently at Flask's own limit, so the limit is kept here.
+    """
+    claimed = request.content_length or 0
+    if claimed > LIMIT:  # at once: the body may be claimed and never come
+        raise PayloadTooLarge
+    if not claimed:
+        request.max_content_length = LIMIT + 1
+    try:
+        body = request.get_data()  # empty where the server does not know its end
+    except Exception:  # broken chunks, a client that is gone: each server has errors of its own for it
+        raise InvalidJSON from None
+    if len(body) > LIMIT:
+        raise PayloadTooLarge
+    if len(body) < claimed:
+        raise InvalidJSON
+    return body
 
 
 def json_object() -> dict:

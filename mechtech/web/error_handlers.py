@@ -3,6 +3,7 @@
 import logging
 
 from flask import Blueprint, current_app, request
+from flask_limiter import RateLimitExceeded
 from limits.errors import StorageError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -34,7 +35,7 @@ error_handlers = Blueprint("errors", __name__)
 
 @error_handlers.app_errorhandler(errors.Refusal)
 def refused(refusal: errors.Refusal):
-    body = {"error": refusal.code, "message": str(refusal), "requestId": request.environ["mechtech.request_id"]}
+    body = {"error": refusal.code, "message": str(refusal), "requestId": request.environ.get("mechtech.request_id")}
     headers = {}
     if refusal.fields:
         body["fields"] = refusal.fields
@@ -48,10 +49,13 @@ def refused(refusal: errors.Refusal):
 @error_handlers.app_errorhandler(HTTPException)
 def refused_by_http(error: HTTPException):
     """What routing raises, and abort(). An error that the contract does not know stays as Flask has it."""
-    if error.code not in OF_HTTP:
+    if error.code not in OF_HTTP or error.response:
         return error
-    over = error.code == 429 and current_app.extensions["mechtech.limiter"].current_limit  # a view's own limit
-    body, status, headers = refused(limited(over.reset_at) if over else OF_HTTP[error.code]())
+    refusal = OF_HTTP[error.code](vars(error).get("description") or "")  # abort's, if it was given one
+    if isinstance(error, RateLimitExceeded):  # of a view's own limit
+        until = current_app.extensions["mechtech.limiter"].current_limit.reset_at
+        refusal = limited(until, error.description if error.limit.error_message else "")
+    body, status, headers = refused(refusal)
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return body, status, headers
@@ -67,11 +71,8 @@ def unavailable(error: errors.Unavailable | StorageError):
 
 
 @error_handlers.app_errorhandler(InternalServerError)
-@error_handlers.app_errorhandler(Exception)
-def unforeseen(error: Exception):
-    """The only place where the cause of a 500 is told: the log, under the request id.
-
-    InternalServerError is what Flask makes of an error while an answer was written.
-    """
-    log.error("unforeseen", exc_info=getattr(error, "original_exception", None) or error)
+def unforeseen(error: InternalServerError):
+    """What Flask makes of what nobody handles, once App.log_exception has told the cause; or abort(500)."""
+    if error.original_exception is None:
+        current_app.log_exception((type(error), error, error.__traceback__))
     return refused(errors.ServerError())

@@ -1,4 +1,7 @@
-"""Which web pages may call. flask-cors writes the headers; refusing an origin it leaves to us."""
+"""Which web pages may call. flask-cors writes the headers; refusing an origin it leaves to us.
+
+A view's own @cross_origin can allow fewer pages than CORS_ORIGINS, never more.
+"""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What Helmet 7 sets by default, on every answer.
+"""What Helmet 7 sets by default, on every answer, beside what a view sets.
 
 Added at the WSGI level, where it costs next to nothing. environ["mechtech.headers"], begun by request_log.py, is what
 this one answer carries besides: its id, and what rate_limit.py tells.

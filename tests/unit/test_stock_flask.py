@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from flask import Blueprint, abort, g, jsonify, make_response
+from flask import Blueprint, abort, g, got_request_exception, jsonify, make_response, request, url_for
 from marshmallow import Schema, fields
 
 from mechtech import create_app
@@ -80,13 +80,38 @@ def app(tmp_path):
     def show_limited():
         return {}
 
+    @blueprint.get("/limited/in-words")
+    @app.extensions["mechtech.limiter"].limit("0 per minute", error_message="Slowly, please.")
+    def show_limited_in_words():
+        return {}
+
+    @blueprint.get("/limited/otherwise")
+    @app.extensions["mechtech.limiter"].limit("0 per minute", on_breach=lambda limit: make_response("Slowly.", 429))
+    def show_limited_otherwise():
+        return {}
+
+    @blueprint.get("/broken")
+    def break_down():
+        raise ZeroDivisionError
+
+    @blueprint.get("/urls")
+    def show_urls():
+        return [url_for(".show_g"), url_for(".show_g", a=1, _external=True)]
+
+    app.add_url_rule("/newcomer/old", "old", redirect_to="/newcomer/g")
+
+    @blueprint.post("/read-twice")
+    @takes(CarBody)
+    def read_twice(fields):
+        return {"read": request.get_json()}
+
     @blueprint.get("/slash/")
     def show_slash():
         return {}
 
     @blueprint.get("/abort/<int:status>")
     def give_up(status):
-        abort(status)
+        abort(status, request.args.get("why"))
 
     @blueprint.get("/abort")
     def give_up_otherwise():
@@ -209,3 +234,65 @@ def test_a_view_without_a_word_of_who_may_call_it_is_left_out_of_the_description
     assert "/api/booking" in described["paths"]
     newcomers = [path for path in described["paths"] if path.startswith("/newcomer")]
     assert newcomers == ["/newcomer/colours/{number}/{name}"]
+
+
+def test_abort_tells_in_its_own_words(app):
+    answer = app.test_client().get("/newcomer/abort/404?why=No+such+colour.")
+    assert (answer.json["error"], answer.json["message"]) == ("not_found", "No such colour.")
+
+
+def test_a_limit_on_a_view_may_have_words_and_an_answer_of_its_own(app):
+    answer = app.test_client().get("/newcomer/limited/in-words")
+    assert (answer.status_code, answer.json["message"]) == (429, "Slowly, please.")
+    answer = app.test_client().get("/newcomer/limited/otherwise")
+    assert (answer.status_code, answer.text) == (429, "Slowly.")
+
+
+def test_what_nobody_handles_is_told_by_flasks_signal_and_once_in_the_log(app, caplog):
+    told = []
+
+    def tell(sender, exception, **extra):
+        told.append(exception)
+
+    with got_request_exception.connected_to(tell, app), caplog.at_level("ERROR", "mechtech"):
+        assert app.test_client().get("/newcomer/broken").json["error"] == "server_error"
+        assert app.test_client().get("/newcomer/abort/500").json["error"] == "server_error"
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    assert [record.getMessage() for record in caplog.records] == ["unforeseen"] * 2
+    assert caplog.records[0].exc_info[0] is ZeroDivisionError
+
+
+def test_an_error_handler_of_a_newcomers_answers_a_500(app):
+    app.errorhandler(500)(lambda error: ({"cause": type(error.original_exception).__name__}, 500))
+    assert app.test_client().get("/newcomer/broken").json == {"cause": "ZeroDivisionError"}
+
+
+def test_in_testing_what_a_view_raises_reaches_the_test(app):
+    app.testing = True
+    with pytest.raises(ZeroDivisionError):
+        app.test_client().get("/newcomer/broken")
+
+
+def test_urls_are_built_and_whole_ones_begin_with_public_url_whatever_host_is_asked(app):
+    whole = "http://127.0.0.1:3000/newcomer/g"
+    answer = app.test_client().get("/newcomer/urls", base_url="http://evil.example")
+    assert answer.json == ["/newcomer/g", f"{whole}?a=1"]
+    assert app.test_client().get("/newcomer/old").headers["Location"] == whole
+    with app.app_context():
+        assert url_for("newcomer.show_g") == whole
+
+
+def test_a_body_that_was_validated_can_be_read_again_and_one_that_was_read_can_be_validated(app):
+    app.before_request(lambda: request.get_data() and None)
+    assert app.test_client().post("/newcomer/read-twice", json={"spare": {"size": 1}}).json == {
+        "read": {"spare": {"size": 1}}
+    }
+    app.before_request_funcs.clear()
+    assert app.test_client().post("/newcomer/read-twice", json={}).json == {"read": {}}
+
+
+def test_a_request_context_of_a_test_goes_through_the_layers_in_flask(app):
+    with app.test_request_context("/api/mechanics"):
+        assert app.preprocess_request() is None
+    with app.test_request_context("/api/nothing"):
+        assert app.full_dispatch_request().status_code == 404
