@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent.resolve()))
 from mechtech import create_app, prepare_database
 from mechtech.cores import free_core, pin
 from mechtech.database.migrate import WrongDatabase
+from mechtech.forks import prepare_forks
 from mechtech.settings import SettingError, load
 from mechtech.web.request_log import ServerLogger, logging_config
 from mechtech.web.sockets import prepare_sockets
@@ -19,10 +20,8 @@ except SettingError as error:
 chdir = str(Path(__file__).parent.resolve())  # the release that is in place now, where a symlink leads to it
 logconfig_dict, logger_class = logging_config(settings.log_format), ServerLogger
 bind = f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-workers = settings.web_concurrency
-worker_class, threads = "gthread", 64  # a slow client holds one thread, an idle connection none
-worker_connections = 4096
-keepalive = 75  # seconds
+workers, worker_class, threads = settings.web_concurrency, "gthread", 64  # an idle connection holds no thread
+worker_connections, keepalive = 4096, 75  # the latter in seconds
 control_socket_disable = True
 forwarded_allow_ips = forwarder_headers = ""  # TRUSTED_PROXIES says who may name the client
 if settings.metrics_token:
@@ -41,6 +40,7 @@ def on_starting(server):
 
 
 def when_ready(server):
+    prepare_forks()
     prepare_sockets(listener.sock for listener in server.LISTENERS)
     if settings.database_url and not settings.rate_limit_storage:
         server.log.warning("DATABASE_URL without RATE_LIMIT_STORAGE: each machine counts its own limits")

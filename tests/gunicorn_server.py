@@ -102,10 +102,6 @@ class Server:
     def stop(self, seconds: float = 30) -> int:
         """SIGTERM, and the exit code."""
         self.signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.process.wait(2)
-        for worker in self.workers():  # one that was about to begin has no handler for the first signal
-            os.kill(worker, signal.SIGTERM)
         return self.process.wait(seconds)
 
     def workers(self) -> list[int]:

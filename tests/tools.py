@@ -12,7 +12,7 @@ from threading import Barrier, Event, Thread
 from tests.answers import sql
 from tests.apps import environ_of
 from tests.conftest import BOOKING
-from tests.gunicorn_server import Server
+from tests.gunicorn_server import ROOT, Server
 from tests.postgresql_server import SERVER
 
 CODES = {
@@ -39,6 +39,14 @@ INSIDE = re.compile(
 def settings(folder: Path, **environ) -> dict:
     """The settings of a server whose files are in folder, with two workers unless told otherwise."""
     return {**environ_of(folder / "test.db"), "WEB_CONCURRENCY": "2", **environ}
+
+
+def changed_conf(folder: Path, more: str) -> list[str]:
+    """gunicorn's arguments for its configuration with more Python at the end."""
+    conf = folder / "gunicorn.conf.py"
+    start = f"from pathlib import Path\n__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
+    conf.write_text(f"{start}exec(Path(__file__).read_text())\n{more}")
+    return ["-c", str(conf)]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import BOOKING, CONTACT
 from tests.gunicorn_server import ROOT, Server, call
-from tests.tools import at_once, book, check_database, running, settings, sign_up, sql, wait_until
+from tests.tools import at_once, book, changed_conf, check_database, running, settings, sign_up, sql, wait_until
 
 STOPPED = (OSError, http.client.HTTPException)
 
@@ -255,6 +255,20 @@ def test_a_worker_that_ends_is_replaced_and_only_what_it_had_in_hand_fails(tmp_p
     assert all(when < killed + 0.5 for when, _, _ in load.failed), load.failed
     booked = {mark for (mark,) in sql(tmp_path / "test.db", "SELECT description FROM bookings")}
     assert set(load.answered) <= booked <= set(load.answered) | {mark for _, mark, _ in load.failed}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_workers_that_are_about_to_begin_keep_nobody_waiting_who_stops_the_service(tmp_path, number):
+    """The processor is with others as soon as they are forked."""
+    late = changed_conf(tmp_path, "import time\ndef post_fork(server, worker):\n    time.sleep(60)\n")
+    server = Server(settings(tmp_path), tmp_path / "server.log", *late)
+    try:
+        server.start(wait=False)
+        wait_until(lambda: len(server.workers()) == 2)
+        server.signal(number)
+        assert server.process.wait(20) == 0
+    finally:
+        server.kill()
 
 
 def test_a_kept_alive_client_is_answered_through_a_reload(tmp_path):

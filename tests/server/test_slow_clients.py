@@ -12,8 +12,8 @@ from threading import Event, Thread
 import pytest
 
 from tests.conftest import BOOKING, CONTACT
-from tests.gunicorn_server import ROOT, Server, call
-from tests.tools import at_once, check_refusal, running, settings, wait_until
+from tests.gunicorn_server import Server, call
+from tests.tools import at_once, changed_conf, check_refusal, running, settings, wait_until
 
 LIMIT = 64 * 1024
 PROMPT = 3.0  # seconds; what stops others, stops them for longer than that
@@ -162,12 +162,8 @@ def test_clients_that_do_not_hang_up_when_they_are_let_go_do_not_stop_the_others
 @pytest.fixture
 def impatient(tmp_path):
     """A server that lets silent clients go after a second."""
-    conf = tmp_path / "gunicorn.conf.py"
-    conf.write_text(
-        f"from pathlib import Path\n__file__ = {str(ROOT / 'gunicorn.conf.py')!r}\n"
-        "exec(Path(__file__).read_text())\nfrom mechtech.web import sockets\nsockets.SILENCE_SECONDS = 1\n"
-    )
-    with Server(settings(tmp_path), tmp_path / "server.log", "-c", str(conf)) as server:
+    changed = changed_conf(tmp_path, "from mechtech.web import sockets\nsockets.SILENCE_SECONDS = 1\n")
+    with Server(settings(tmp_path), tmp_path / "server.log", *changed) as server:
         yield server
         assert server.call("GET", "/health").status == 200
         assert "Traceback" not in server.log.read_text()
