@@ -13,8 +13,8 @@ from mechtech.settings import Settings
 from mechtech.texts import ascii_address
 from mechtech.web import tokens
 
-# One address, and nothing else that a header or a server could read in it.
-ADDRESS = re.compile(r'[^\s"(),:;<>@\[\]\\]+@[^\s"(),:;<>@\[\]\\]+')
+# One address, and nothing else that a header or a server could read in it, such as an encoded word: =?utf-8?q?a=0d?=
+ADDRESS = re.compile(r'(?!.*=\?.*\?=)[^\s"(),:;<>@\[\]\\]+@[^\s"(),:;<>@\[\]\\]+')
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("mechtech.mail"),
     autoescape=jinja2.select_autoescape(["html"]),
@@ -38,10 +38,11 @@ def letter(mail: dict, settings: Settings) -> EmailMessage:
     subject, _, text = TEMPLATES.get_template(f"{mail['kind']}.txt").render(told).partition("\n\n")
     sender = settings.mail_from or "mechtech@localhost"  # of letters that only the log shows
     message = EmailMessage()
-    message["Subject"] = " ".join(subject.removeprefix("Subject:").split())
+    # EmailMessage would decode an encoded word, with its line breaks.
+    message["Subject"] = " ".join(subject.removeprefix("Subject:").split()).replace("=?", "= ?")
     message["From"] = f"MechTECH <{sender}>"
     message["To"] = recipient
-    if mail["kind"].startswith("owner_"):
+    if mail["kind"].startswith("owner_") and ADDRESS.fullmatch(content["email"]):
         message["Reply-To"] = content["email"]
     message["Date"] = formatdate()
     # The same at each try, so that a mail that arrives twice can be told.

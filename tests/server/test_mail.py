@@ -209,8 +209,28 @@ def test_line_breaks_in_old_rows_make_no_headers(environ, client, send, inbox):
     assert inbox.letters[0].subject == "New booking BK000001: C X-Evil: 1"
 
 
+@pytest.mark.parametrize("word", ["=?utf-8?b?DQpCY2M6IGFAYi5jYw==?=", "=?utf-8?q?=0d=0aBcc=3a_a=40b.cc?=", "=??q??="])
+def test_an_encoded_word_of_a_client_is_text(client, send, inbox, word):
+    address = f"{word}@mail.example"
+    client.post("/api/contact/", {**CONTACT, "fullName": word, "email": address})
+    book(client, service_type=word)
+    send()
+    message, booking, _ = inbox.letters
+    shown = word.replace("=?", "= ?")
+    assert (message.subject, booking.subject) == (f"New message from {shown}", f"New booking BK000001: {shown}")
+    assert message.message["Bcc"] is booking.message["Bcc"] is message.message["Reply-To"] is None
+    assert address in message.text
+
+
 @pytest.mark.parametrize(
-    "address", ["a@b.example,c@d.example", "no address", "a@b.example\r\nRCPT TO:<c@d.example>", "<a@b.example>"]
+    "address",
+    [
+        "=?utf-8?q?a?=@b.example",
+        "a@b.example,c@d.example",
+        "no address",
+        "a@b.example\r\nRCPT TO:<c@d.example>",
+        "<a@b.example>",
+    ],
 )
 def test_a_recipient_that_is_no_single_address_is_given_up(environ, client, send, inbox, address):
     book(client)
