@@ -11,11 +11,13 @@ from flask_cors import cross_origin
 from mechtech.errors import OriginForbidden
 
 DEVELOPMENT = r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?|null"
+DEFAULT_PORTS = {"http": "(?::80)?", "https": "(?::443)?"}  # each is the same as none
 
 
 def init_app(app: Flask) -> None:
     listed = app.config["settings"].cors_origins
-    pattern = DEVELOPMENT if listed is None else "|".join(map(re.escape, listed)) or "(?!)"
+    exact = (re.escape(origin) + DEFAULT_PORTS.get(origin.partition(":")[0], "") for origin in listed or ())
+    pattern = DEVELOPMENT if listed is None else "|".join(exact) or "(?!)"
     allowed = re.compile(rf"(?:{pattern})\Z")
 
     @cross_origin(

@@ -90,7 +90,9 @@ def test_a_list_replaces_what_development_allows(environ, request):
 # --- Production
 
 
-@pytest.mark.parametrize("origin", ["https://mechtech.com", "https://www.mechtech.com:8443"])
+@pytest.mark.parametrize(
+    "origin", ["https://mechtech.com", "https://mechtech.com:443", "https://www.mechtech.com:8443"]
+)
 def test_production_allows_what_is_listed(production, client, origin):
     answer = from_page(client, origin)
     assert answer.status_code == 200
@@ -100,7 +102,13 @@ def test_production_allows_what_is_listed(production, client, origin):
 @pytest.mark.parametrize(
     "origin",
     [
-        *("http://mechtech.com", "https://mechtech.com:443", "https://mechtech.com.evil.net", "https://xmechtech.com"),
+        *(
+            "http://mechtech.com",
+            "https://mechtech.com:80",
+            "https://mechtech.com:4430",
+            "https://mechtech.com.evil.net",
+            "https://xmechtech.com",
+        ),
         *("https://mechtech.com/", "https://mechtechxcom", "https://api.mechtech.com", "https://www.mechtech.com"),
         *("https://www.mechtech.com:84431", "https://mechtech.com, https://www.mechtech.com:8443", "https://", ""),
         *("https://mechtech.com\n", "https://evil.net#https://mechtech.com", *LOCAL[1:]),
