@@ -3,6 +3,7 @@
 from mechtech import clock
 from mechtech.database import Database, Duplicate, Transaction, get_db
 from mechtech.errors import Invalid, found
+from mechtech.web.authentication import Caller
 
 TAKEN = {"email": "There is a mechanic with this address already."}
 COLUMNS = """
@@ -100,15 +101,15 @@ def _write(sql: str, params: dict) -> dict:
         raise Invalid(fields=TAKEN) from None
 
 
-def serves(mechanic_id: int, user_id: int | None, booking_id: int | None) -> bool:
-    """Whether the mechanic has that booking, or any of that user's."""
+def serves(mechanic_id: int, caller: Caller) -> bool:
+    """Whether the mechanic has the booking of the caller's token, or any of the user's."""
     booking = get_db().one(
         """
         SELECT 1
         FROM bookings
-        WHERE mechanic_id = :mechanic_id AND (user_id = :user_id OR id = :booking_id)
+        WHERE mechanic_id = :mechanic_id AND (user_id = :user_id OR (id = :id AND created_at = :made))
         LIMIT 1
         """,
-        {"mechanic_id": mechanic_id, "user_id": user_id, "booking_id": booking_id},
+        {"mechanic_id": mechanic_id, "user_id": caller.user_id, "id": caller.booking_id, "made": caller.booking_made},
     )
     return booking is not None

@@ -83,7 +83,7 @@ def _shown(id: int, caller: Caller) -> dict:
     Unverified ones are for admins, and for those who have a booking with them.
     """
     mechanic = found(repository.find(id))
-    if not (mechanic["verified"] or caller.is_admin or repository.serves(id, caller.user_id, caller.booking_id)):
+    if not (mechanic["verified"] or caller.is_admin or repository.serves(id, caller)):
         raise NotFound
     return mechanic
 

@@ -10,6 +10,7 @@ from functools import partial, wraps
 
 from flask import current_app, request
 
+from mechtech import clock
 from mechtech.errors import Forbidden, InvalidToken, NotFound, Refusal, TokenExpired, Unauthorized
 from mechtech.web import tokens
 from mechtech.web.answers import may_raise, note
@@ -33,6 +34,11 @@ class Caller:
     @property
     def booking_id(self) -> int | None:
         return self.booking and self.booking["bookingId"]
+
+    @property
+    def booking_made(self) -> str | None:
+        """The created_at of the booking that the token is for: another may have had its number before."""
+        return self.booking and clock.text(self.booking["iat"])
 
     @property
     def role(self) -> str:

@@ -4,12 +4,13 @@ import re
 from itertools import product
 from urllib.parse import quote
 
+import jwt
 import pytest
 
 from mechtech import create_app
 from mechtech.settings import from_environment
 from tests.answers import refused, wrong_fields
-from tests.conftest import BOOKING, MECHANIC, Api, book, complete, hire, lasting_client, signup
+from tests.conftest import BOOKING, MECHANIC, SECRET, Api, book, complete, hire, lasting_client, signup
 
 COLUMNS = {
     *("id", "name", "email", "phone", "latitude", "longitude", "rating", "experience_years", "specializations"),
@@ -386,6 +387,19 @@ def test_a_mechanic_without_verification_is_404_but_for_an_admin(client, custome
     assert client.get(f"/api/mechanics/{mechanic_id}").json["mechanic"]["verified"] == 1
     client.put(f"/api/mechanics/{mechanic_id}", {"verified": 0}, token=admin)
     assert client.get(f"/api/mechanics/{mechanic_id}").status_code == 404
+
+
+def test_an_unverified_mechanic_is_shown_to_who_has_a_booking_with_them(client, customer, admin):
+    guest = book(client)["bookingToken"]
+    book(client, customer)
+    claims = jwt.decode(guest, SECRET, ["HS256"])
+    earlier = jwt.encode({**claims, "iat": claims["iat"] - 1}, SECRET)  # of another booking that had this number
+    mechanic_id = hire(client, admin)
+    for booking_id in (1, 2):
+        client.put(f"/api/booking/{booking_id}", {"mechanicId": mechanic_id}, token=admin)
+    client.put(f"/api/mechanics/{mechanic_id}", {"verified": False}, token=admin)
+    for path in (f"/api/mechanics/{mechanic_id}", f"/api/mechanics/{mechanic_id}/availability"):
+        assert [client.get(path, token=token).status_code for token in (guest, customer, earlier)] == [200, 200, 404]
 
 
 @pytest.mark.parametrize(
