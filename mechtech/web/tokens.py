@@ -61,7 +61,7 @@ def is_current(claims: dict, user: dict) -> bool:
     """Whether a user's token carries the account's key, or is from before the account had one."""
     if user["token_key"] is None:
         return "key" not in claims and claims["iat"] >= user["tokens_valid_from"]
-    return hmac.compare_digest(str(claims.get("key")).encode(), user["token_key"].encode())
+    return hmac.compare_digest(str(claims.get("key")).encode(errors="replace"), user["token_key"].encode())
 
 
 def read_reset(token: str) -> dict:
