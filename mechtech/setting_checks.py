@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from os import link
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -82,6 +83,8 @@ def rate(text: str) -> limits.RateLimitItem:
 
 
 def storage(uri: str) -> str:
+    # Without its library, limits refuses a MongoDB with a traceback besides.
+    _require(not uri.startswith("mongodb") or find_spec("pymongo"))
     limits.storage.storage_from_string(uri)
     return uri
 

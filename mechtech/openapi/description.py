@@ -60,7 +60,7 @@ def describe(app: Flask) -> dict:
 
 def _operation(spec: APISpec, app: Flask, view: Callable, rule: Rule) -> dict:
     blueprint, _, name = rule.endpoint.partition(".")
-    summary, _, more = cleandoc(view.__doc__).partition("\n")
+    summary, _, more = cleandoc(view.__doc__ or "").partition("\n")
     noted = vars(view)  # by the view's decorators
     counted = rule.rule.startswith("/api/")
     may_refuse = {OriginForbidden, ServerError, *noted.get("refusals", ())}
@@ -77,7 +77,7 @@ def _operation(spec: APISpec, app: Flask, view: Callable, rule: Rule) -> dict:
         parameters.append({"in": "path", "name": part, "required": True, "schema": described})
     operation = {
         "operationId": f"{blueprint}_{name}",
-        "summary": summary,
+        **({"summary": summary} if summary else {}),
         "description": f"{WHO[view.who]} {' '.join(more.split())}".rstrip(),
         "tags": [blueprint],
         "security": view.security,

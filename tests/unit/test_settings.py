@@ -1,6 +1,7 @@
 import os
 import re
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,15 @@ def test_a_setting_is_read(name, text, attribute, value):
 def test_a_wrong_setting_is_refused_by_name(name, text):
     with pytest.raises(SettingError, match=rf"\A{name} .*\Z"):  # no dot matches a line's end
         from_environment({name: text})
+
+
+def test_a_storage_whose_library_is_not_installed_is_refused_in_one_line(monkeypatch):
+    """pymongo is not; a MongoDBStorage that is only half made fails again when it is thrown away."""
+    unraised = []
+    monkeypatch.setattr(sys, "unraisablehook", unraised.append)
+    with pytest.raises(SettingError, match=r"\ARATE_LIMIT_STORAGE .*\Z"):
+        from_environment({"RATE_LIMIT_STORAGE": "mongodb://127.0.0.1/limits"})
+    assert unraised == []
 
 
 # What is shown

@@ -105,6 +105,12 @@ def app(tmp_path):
     def read_twice(fields):
         return {"read": request.get_json()}
 
+    @blueprint.get("/guess/<int:status>")
+    @app.extensions["mechtech.limiter"].limit("9 per minute")
+    @app.extensions["mechtech.limiter"].limit("2 per minute", deduct_when=lambda answer: answer.status_code == 403)
+    def guess(status):
+        abort(status)
+
     @blueprint.get("/slash/")
     def show_slash():
         return {}
@@ -129,6 +135,11 @@ def app(tmp_path):
     def show_colours(number, name, fields):
         """Show the colours of a car."""
         return {"colours": ["red"]}
+
+    @blueprint.get("/undocumented")
+    @anyone
+    def show_undocumented():
+        return {}
 
     app.register_blueprint(blueprint)
     return app
@@ -219,6 +230,27 @@ def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
 
 
+def test_a_limit_of_flask_limiters_counts_the_answers_that_it_is_told_to(app):
+    client = app.test_client()
+    statuses = [client.get(f"/newcomer/guess/{status}").status_code for status in (404, 403, 404, 403, 404)]
+    assert statuses == [404, 403, 404, 403, 429]
+
+
+def test_a_limit_of_flask_limiters_on_a_blueprints_hook_is_kept_for_all_its_views(app):
+    blueprint = Blueprint("limited", __name__)
+
+    @blueprint.before_request
+    @app.extensions["mechtech.limiter"].shared_limit("2 per minute", scope="limited")
+    def limit():
+        pass
+
+    for name in ("one", "other"):
+        blueprint.add_url_rule(f"/{name}", name, dict)
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    assert [client.get(path).status_code for path in ("/one", "/other", "/one")] == [200, 200, 429]
+
+
 def test_fields_and_converters_that_are_not_ours_are_described_too(app):
     app.test_client().post("/newcomer/colours/1/red", json={})  # which holds the answer to the description
 
@@ -229,11 +261,17 @@ def test_a_blueprint_without_a_docstring_is_described_too(app, monkeypatch):
     assert {"name": "newcomer", "description": ""} in described["tags"]
 
 
+def test_a_view_without_a_docstring_is_described_too(app):
+    described = app.test_client().get("/openapi.json").json["paths"]["/newcomer/undocumented"]["get"]
+    assert "summary" not in described
+    assert described["description"] == "For anyone."
+
+
 def test_a_view_without_a_word_of_who_may_call_it_is_left_out_of_the_description(app):
     described = app.test_client().get("/openapi.json").json
     assert "/api/booking" in described["paths"]
     newcomers = [path for path in described["paths"] if path.startswith("/newcomer")]
-    assert newcomers == ["/newcomer/colours/{number}/{name}"]
+    assert newcomers == ["/newcomer/colours/{number}/{name}", "/newcomer/undocumented"]
 
 
 def test_abort_tells_in_its_own_words(app):
