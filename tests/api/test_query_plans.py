@@ -17,6 +17,7 @@ import pytest
 from mechtech.accounts import repository as accounts
 from mechtech.web import tokens
 from tests.conftest import BOOKING, CONTACT, MECHANIC, book, complete, hire, lasting_client, make_admin, signup
+from tests.gunicorn_server import ROOT
 
 pytestmark = pytest.mark.sqlite  # its statements are SQLite's own
 
@@ -182,29 +183,15 @@ def test_every_function_of_the_repository_was_driven(driven):
 
 def modules():
     """Those whose statements requests run; what is run once on a new database is not among them."""
-    names = (
-        "accounts.repository",
-        "bookings.changes",
-        "bookings.repository",
-        "contact.repository",
-        "mechanics.repository",
-        "mechanics.search",
-    )
-    return [importlib.import_module(f"mechtech.{name}") for name in (*names, "database.page", "web.idempotency")]
+    names = [f"{file.parent.name}.repository" for file in sorted((ROOT / "mechtech").glob("*/repository.py"))]
+    names += ["bookings.changes", "mechanics.search", "database.page", "web.idempotency"]
+    return [importlib.import_module(f"mechtech.{name}") for name in names]
 
 
 def test_every_table_was_asked(driven):
     plans, _ = driven
     everything = " ".join(plans)
-    for table in (
-        "users",
-        "bookings",
-        "booking_history",
-        "service_history",
-        "contact_messages",
-        "idempotency_keys",
-        "outbox",
-    ):
+    for table in re.findall(r"CREATE TABLE (\w+)", (ROOT / "schema.sql").read_text(encoding="utf-8")):
         assert re.search(rf"\b{table}\b", everything)
 
 
