@@ -120,7 +120,7 @@ def reset(fields: dict) -> dict:
 def _account_of_link(token: str) -> dict:
     """Raises Invalid for a token that is over, used or none of ours."""
     with suppress(ValueError):
-        claims = tokens.read_reset(token)
+        claims = tokens.read_signed(token, {"resetId", "key", "exp"})
         account = repository.find(claims["resetId"])
         if account is not None and claims["key"] == repository.reset_key(account):
             return account

@@ -82,8 +82,6 @@ def _example(field: fields.Field):
     for validator in field.validators:
         if isinstance(validator, validate.OneOf):
             return next(iter(validator.choices))
-        if isinstance(validator, validate.Equal):
-            return validator.comparable
     if field.allow_none:
         return None
     return 1 if isinstance(field, fields.Number) else ""

@@ -53,23 +53,21 @@ class Caller:
 def _caller() -> Caller:
     """The caller by the Authorization header, looked up once a request. Raises for anything but a good token in it."""
     environ = request.environ
-    if "mechtech.caller" not in environ:
-        environ["mechtech.caller"] = _find_caller(environ)
-    return environ["mechtech.caller"]
-
-
-def _find_caller(environ: dict) -> Caller:
-    token = _bearer_token(environ)
-    if token is None:
-        return Caller()
-    claims = tokens.read(token)
-    if "bookingId" in claims:
-        return Caller(booking=claims)
-    account = current_app.extensions["mechtech.find_account"](claims["userId"])
-    if account is None or not tokens.is_current(claims, account):
-        raise InvalidToken
-    environ["mechtech.user_id"] = account["id"]  # for the log
-    return Caller(user=account)
+    if "mechtech.caller" in environ:
+        return environ["mechtech.caller"]
+    caller, token = Caller(), _bearer_token(environ)
+    if token is not None:
+        claims = tokens.read(token)
+        if "bookingId" in claims:
+            caller = Caller(booking=claims)
+        else:
+            account = current_app.extensions["mechtech.find_account"](claims["userId"])
+            if account is None or not tokens.is_current(claims, account):
+                raise InvalidToken
+            environ["mechtech.user_id"] = account["id"]  # for the log
+            caller = Caller(user=account)
+    environ["mechtech.caller"] = caller
+    return caller
 
 
 def _bearer_token(environ: dict) -> str | None:

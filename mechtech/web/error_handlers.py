@@ -72,7 +72,7 @@ def unavailable(error: errors.Unavailable | StorageError):
 
 @error_handlers.app_errorhandler(InternalServerError)
 def unforeseen(error: InternalServerError):
-    """What Flask makes of what nobody handles, once App.log_exception has told the cause; or abort(500)."""
+    """What Flask makes of an error without a handler, once App.log_exception has told the cause; or abort(500)."""
     if error.original_exception is None:
         current_app.log_exception((type(error), error, error.__traceback__))
     return refused(errors.ServerError())

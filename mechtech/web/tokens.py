@@ -64,11 +64,6 @@ def is_current(claims: dict, user: dict) -> bool:
     return hmac.compare_digest(str(claims.get("key")).encode(errors="replace"), user["token_key"].encode())
 
 
-def read_reset(token: str) -> dict:
-    """resetId and key, as for_reset() signed them. Raises ValueError for a token that is over or none of these."""
-    return read_signed(token, {"resetId", "key", "exp"})
-
-
 def read_signed(text: str, names: set[str]) -> dict:
     """The claims of a text that sign() made of these and that is not over. Raises ValueError."""
     settings = current_app.config["settings"]
