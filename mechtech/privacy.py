@@ -11,17 +11,17 @@ from mechtech.web import idempotency
 
 ADDRESS = "forgotten@mechtech.invalid"
 BATCH = 100  # bookings in one transaction, so that the service need not wait for long
-BOOKINGS = "SELECT id FROM bookings WHERE user_id = :user_id OR lower(email) = :email"
+BOOKINGS = "SELECT id FROM bookings WHERE user_id = :user_id OR casefold(email) = :email"
 ABOUT_A_PERSON = {
     "accounts": "SELECT id FROM users WHERE id = :user_id",
     "bookings": f"{BOOKINGS} ORDER BY id",
-    "messages": "SELECT id FROM contact_messages WHERE lower(email) = :email ORDER BY id",
+    "messages": "SELECT id FROM contact_messages WHERE casefold(email) = :email ORDER BY id",
 }
 # Those that may be about a person: what a sent mail told, of which there are many, is '{}'.
 MAILS = """
     SELECT id, kind, recipient, content
     FROM outbox
-    WHERE recipient <> '' AND (content <> '{}' OR lower(recipient) = :email)
+    WHERE recipient <> '' AND (content <> '{}' OR casefold(recipient) = :email)
 """
 # Of a booking its status, its history, the vehicle, the service's cost and the rating stay; it counts as a guest's.
 ANONYMIZE_BOOKING = (
@@ -60,13 +60,13 @@ REMOVED = {
 
 
 def find_person(email: str) -> dict:
-    """`email` in lower case, and `user_id`, 0 without an account. Raises Conflict for an admin and for a mechanic."""
+    """`email` in one case, and `user_id`, 0 without an account. Raises Conflict for an admin and for a mechanic."""
     account = accounts.find_login(email)
     if account is not None and account["role"] == "admin":
         raise Conflict(f"{account['email']} is an admin: remove-admin comes first.")
-    address = account["email"].lower() if account else address_key(email)
+    address = (account["email"] if account else address_key(email)).casefold()
     person = {"email": address, "user_id": account["id"] if account else 0}
-    if get_db().one("SELECT 1 FROM mechanics WHERE lower(email) = :email", person):
+    if get_db().one("SELECT 1 FROM mechanics WHERE casefold(email) = :email", person):
         raise Conflict(f"{address} is the address of a mechanic: give the mechanic another one first.")
     return person
 
@@ -78,7 +78,7 @@ def find_about(tx: Transaction | Database, person: dict) -> dict[str, list[int]]
     for mail in tx.all(MAILS, person):
         told = json.loads(mail["content"])
         of_booking = mail["kind"] != "owner_message" and told.get("id") in found["bookings"]
-        if of_booking or person["email"] in (mail["recipient"].lower(), told.get("email", "").lower()):
+        if of_booking or person["email"] in (mail["recipient"].casefold(), told.get("email", "").casefold()):
             found["mails"].append(mail["id"])
     return found
 

@@ -175,6 +175,18 @@ def test_forget_finds_both_forms_of_an_international_address(command, client, st
     assert "mller" not in str(stored())
 
 
+def test_forget_finds_an_address_of_the_original_in_every_case(command, client, stored):
+    book(client, email="ann@example.com")
+    client.post("/api/contact/", {**CONTACT, "email": "ann@example.com"})
+    database = client.client.application.extensions["mechtech.db"]
+    for table in ("bookings", "contact_messages", "outbox"):
+        column = "recipient" if table == "outbox" else "email"
+        database.write(f"UPDATE {table} SET {column} = 'ÄNN@example.com'")
+    said, code = command("forget", "änn@Example.com", "--yes")
+    assert code == 0 and "1 bookings, 1 messages" in said
+    assert "nn@example.com" not in str(stored())
+
+
 def test_forget_asks_first(command, ann, stored):
     before = stored()
     for typed in ("", "n\n", "\n"):
