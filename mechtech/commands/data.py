@@ -101,7 +101,7 @@ def backup(file, keep):
 
     FILE may have the time (UTC) in its name, as mechtech-%Y-%m-%d.db: see strftime(3).
     """
-    dated = file.with_name(time.strftime(file.name, time.gmtime()))
+    dated = file.parent / time.strftime(file.name, time.gmtime())
     if keep and dated == file:
         raise click.UsageError("--keep needs a time in the name of FILE, as mechtech-%Y-%m-%d.db.")
     content = back_up(_path(), dated)

@@ -22,7 +22,7 @@ def back_up(path: str, file: Path) -> str:
 
     Only its owner may read it from its first byte, and it has another name until it is whole and on the disk.
     """
-    part = file.with_name(".unfinished-backup")
+    part = file.parent / ".unfinished-backup"
     with _refusing(f"Cannot back up into {file}"), _folder(file.parent), closing(share(path)):
         if file.exists():
             raise FileExistsError(None, "it is there already")

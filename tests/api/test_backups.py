@@ -65,7 +65,7 @@ def test_a_backup_has_every_row_in_one_file_that_only_its_owner_may_read(environ
 
 def test_a_backup_replaces_no_file(environ, path, made, tmp_path):
     before = contents(tmp_path)
-    for file in (path, made, tmp_path):
+    for file in (path, made, tmp_path, "", "/"):
         assert "there already" in failed(flask(environ, "backup", str(file)))
     assert contents(tmp_path) == before
 
