@@ -121,6 +121,7 @@ HASHES = {
     "cost-4@example.com": bcrypt.hashpw(b"password123", bcrypt.gensalt(4)).decode(),
     "cost-6@example.com": bcrypt.hashpw(b"password123", bcrypt.gensalt(6)).decode(),
     "malformed@example.com": "$2b$06$short",
+    "impossible-salt@example.com": "$2b$06$" + 53 * "a",
     "no-hash@example.com": "",
 }
 

@@ -34,5 +34,5 @@ WHERE email = ''
 UNION ALL
 SELECT id, 'has a password that is not stored as a bcrypt hash: reset-password gives it a new one'
 FROM main.users
-WHERE length(password) <> 60 OR password NOT GLOB '$2[aby]$[0-3][0-9]$*'
+WHERE length(password) <> 60 OR password NOT GLOB '$2[aby]$[0-3][0-9]$?????????????????????[.Oeu]*'
 ORDER BY id;
