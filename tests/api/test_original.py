@@ -724,16 +724,17 @@ def test_an_admin_is_made_of_a_user_of_the_original(taken, office):
     assert [(row["id"], row["role"]) for row in ours(taken, "users")] == [(1, "customer"), (2, "admin")]
 
 
+@pytest.mark.parametrize("code", ["6dfc", "6d00"])
 @pytest.mark.parametrize("kind", ["TEXT", "BLOB"])
-def test_a_text_that_is_no_utf8_can_be_read(original, app, client, kind):
-    """SQLite keeps any bytes, and whoever edited the file may have left some."""
+def test_a_text_that_is_no_utf8_or_has_a_nul_can_be_read(original, app, client, kind, code):
+    """SQLite keeps any bytes, and whoever edited the file may have left some; PostgreSQL takes no NUL."""
     original.add("users", {**USER, "password": bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()})
     original.add("bookings", {**BOOKING, "status": "pending"})
     original.add("mechanics", MECHANIC)
     with closing(sqlite3.connect(original.path)) as connection, connection:
         for column in ("users.name", "bookings.email", "bookings.location", "mechanics.specializations"):
             table, _, name = column.partition(".")
-            connection.execute(f"UPDATE {table} SET {name} = CAST(x'6dfc' AS {kind})")
+            connection.execute(f"UPDATE {table} SET {name} = CAST(x'{code}' AS {kind})")
     assert "bookings 1: the e-mail address" not in said(app, original.path)
     account = client.post("/api/auth/login", {"email": USER["email"], "password": "secret"}).json
     assert account["user"]["name"] == "m\ufffd"

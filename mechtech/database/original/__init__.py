@@ -131,8 +131,8 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
 
 
 def text_of(value: bytes | None) -> str:
-    """What is no UTF-8 becomes U+FFFD, the sign for a character that cannot be read."""
-    return (value or b"").decode(errors="replace")
+    """What is no UTF-8, and NUL, which PostgreSQL refuses, become U+FFFD: the sign for what cannot be read."""
+    return (value or b"").decode(errors="replace").replace("\0", "\ufffd")
 
 
 def _iso_time(*values: str | float | bytes | None) -> str | None:
