@@ -1,6 +1,7 @@
 """The database: reads, writes, transactions and snapshots in raw SQL, with rows as dicts, on SQLite or PostgreSQL.
 
 A Database belongs to one process. Its connections are opened at first use, after the fork, and kept.
+A statement serves both: for PostgreSQL, a parameter beside IS NULL needs its type, CAST(:name AS TEXT) IS NULL.
 """
 
 import time

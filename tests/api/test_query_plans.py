@@ -207,6 +207,11 @@ def test_no_statement_sorts_or_indexes_on_the_fly(driven):
     assert [(step, sql) for sql, steps in plans.items() for step in steps if any(word in step for word in costly)] == []
 
 
+def test_no_statement_leaves_postgresql_to_guess_the_type_of_a_parameter(driven):
+    plans, _ = driven
+    assert [sql for sql in plans if re.search(r":\w+ IS (NOT )?NULL", sql)] == []
+
+
 def test_a_list_goes_by_an_index_of_all_that_it_filters_by(driven):
     """By the order of ids alone, a page of someone's few old bookings would read through everybody's."""
     plans, _ = driven

@@ -10,6 +10,7 @@ from mechtech import create_app
 from mechtech.accounts import repository as accounts
 from mechtech.settings import from_environment
 from mechtech.web import tokens
+from mechtech.web.paths import endpoints
 from tests.conftest import BOOKING, CONTACT, MECHANIC, SECRET, Api, book, complete, hire, make_admin, signup
 from tests.endpoints import ENDPOINTS
 from tests.gunicorn_server import ROOT
@@ -213,6 +214,13 @@ def test_the_documents_table_names_every_endpoint_and_who_may_call_it():
     rows = [re.fullmatch(r"\| ([A-Z]+) (`/.*?`) \| ([a-z]+).* \| .* \|", line) for line in lines]
     listed = {(row[1], path, row[3]) for row in rows if row for path in re.findall("`(.*?)`", row[2])}
     assert listed == ENDPOINTS
+
+
+def test_the_documents_tables_name_every_field_of_a_body_and_of_a_query(world):
+    section = (ROOT / "docs" / "api.md").read_text().split("## Fields")[1].split("\n## ")[0]
+    noted = [vars(view) for _, _, view, _ in endpoints(world.app)]
+    schemas = {view[kind] for view in noted for kind in ("body_schema", "query_schema") if kind in view}
+    assert {name for schema in schemas for name in schema().sent_names} <= set(re.findall(r"`(\w+)", section))
 
 
 @pytest.mark.parametrize("method, path, body, expected", ROWS)
