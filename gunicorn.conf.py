@@ -8,10 +8,9 @@ sys.path.insert(0, str(Path(__file__).parent.resolve()))
 from mechtech import create_app, prepare_database
 from mechtech.cores import free_core, pin
 from mechtech.database.migrate import WrongDatabase
-from mechtech.forks import prepare_forks
 from mechtech.settings import SettingError, load
 from mechtech.web.request_log import ServerLogger, logging_config
-from mechtech.web.sockets import prepare_sockets
+from mechtech.workers import prepare_forks, prepare_sockets
 
 try:
     settings = load()

@@ -72,7 +72,9 @@ class Counts:
                 return start_response(status, headers, exc_info)
 
             if self._folder and self._publisher.ident is None:
-                self._start_publishing()
+                with self._lock:  # several may come at once, the first after the fork
+                    if self._publisher.ident is None:
+                        self._publisher.start()
             active.add(id(environ))
             try:
                 return inner(environ, start)
@@ -98,12 +100,6 @@ class Counts:
                         requests.add_metric([sample.labels[label] for label in LABELS], sample.value)
                 yield requests
         yield from state()
-
-    def _start_publishing(self) -> None:
-        """With the first request, after the fork; several may come at once."""
-        with self._lock:
-            if self._publisher.ident is None:
-                self._publisher.start()
 
     def _keep_publishing(self) -> None:
         """Have the other processes' scrapes know the gauges; changing one with each request would cost too much."""

@@ -162,7 +162,7 @@ def test_clients_that_do_not_hang_up_when_they_are_let_go_do_not_stop_the_others
 @pytest.fixture
 def impatient(tmp_path):
     """A server that lets silent clients go after a second."""
-    changed = changed_conf(tmp_path, "from mechtech.web import sockets\nsockets.SILENCE_SECONDS = 1\n")
+    changed = changed_conf(tmp_path, "import mechtech.workers\nmechtech.workers.SILENCE_SECONDS = 1\n")
     with Server(settings(tmp_path), tmp_path / "server.log", *changed) as server:
         yield server
         assert server.call("GET", "/health").status == 200
