@@ -11,17 +11,22 @@ from mechtech.web import idempotency
 
 ADDRESS = "forgotten@mechtech.invalid"
 BATCH = 100  # bookings in one transaction, so that the service need not wait for long
-BOOKINGS = "SELECT id FROM bookings WHERE user_id = :user_id OR casefold(email) = :email"
+# The rows that may be about a person, whose address is compared again: casefold(), which on both engines knows the
+# capitals of every script, takes ß for ss.
 ABOUT_A_PERSON = {
-    "accounts": "SELECT id FROM users WHERE id = :user_id",
-    "bookings": f"{BOOKINGS} ORDER BY id",
-    "messages": "SELECT id FROM contact_messages WHERE casefold(email) = :email ORDER BY id",
+    "accounts": "SELECT id, id AS user_id, email FROM users WHERE id = :user_id",
+    "bookings": """
+        SELECT id, user_id, email
+        FROM bookings
+        WHERE user_id = :user_id OR casefold(email) = casefold(:email)
+    """,
+    "messages": "SELECT id, NULL AS user_id, email FROM contact_messages WHERE casefold(email) = casefold(:email)",
 }
-# Those that may be about a person: what a sent mail told, of which there are many, is '{}'.
+# What a sent mail told, of which there are many, is '{}'.
 MAILS = """
     SELECT id, kind, recipient, content
     FROM outbox
-    WHERE recipient <> '' AND (content <> '{}' OR casefold(recipient) = :email)
+    WHERE recipient <> '' AND (content <> '{}' OR casefold(recipient) = casefold(:email))
 """
 # Of a booking its status, its history, the vehicle, the service's cost and the rating stay; it counts as a guest's.
 ANONYMIZE_BOOKING = (
@@ -60,25 +65,32 @@ REMOVED = {
 
 
 def find_person(email: str) -> dict:
-    """`email` in one case, and `user_id`, 0 without an account. Raises Conflict for an admin and for a mechanic."""
+    """`email` in lower case, and `user_id`, 0 without an account. Raises Conflict for an admin and for a mechanic."""
     account = accounts.find_login(email)
     if account is not None and account["role"] == "admin":
         raise Conflict(f"{account['email']} is an admin: remove-admin comes first.")
-    address = (account["email"] if account else address_key(email)).casefold()
+    address = account["email"].lower() if account else address_key(email)
     person = {"email": address, "user_id": account["id"] if account else 0}
-    if get_db().one("SELECT 1 FROM mechanics WHERE casefold(email) = :email", person):
+    if get_db().one("SELECT 1 FROM mechanics WHERE casefold(email) = casefold(:email)", person):
         raise Conflict(f"{address} is the address of a mechanic: give the mechanic another one first.")
     return person
 
 
 def find_about(tx: Transaction | Database, person: dict) -> dict[str, list[int]]:
     """The ids of all that is about a person, by kind."""
-    found = {kind: [row["id"] for row in tx.all(sql, person)] for kind, sql in ABOUT_A_PERSON.items()}
+
+    def ids(sql: str) -> list[int]:
+        """By account, or by address."""
+        user_id, address = person["user_id"], person["email"]
+        rows = tx.all(sql, person)
+        return [row["id"] for row in rows if row["user_id"] == user_id or row["email"].lower() == address]
+
+    found = {kind: ids(sql) for kind, sql in ABOUT_A_PERSON.items()}
     found["mails"] = []
     for mail in tx.all(MAILS, person):
         told = json.loads(mail["content"])
         of_booking = mail["kind"] != "owner_message" and told.get("id") in found["bookings"]
-        if of_booking or person["email"] in (mail["recipient"].casefold(), told.get("email", "").casefold()):
+        if of_booking or person["email"] in (mail["recipient"].lower(), told.get("email", "").lower()):
             found["mails"].append(mail["id"])
     return found
 
@@ -90,10 +102,9 @@ def forget(person: dict) -> dict[str, list[int]]:
     def forget_all(tx: Transaction) -> dict[str, list[int]]:
         found = find_about(tx, person)
         if "original_services_set_aside" in tx.tables():  # by the takeover of the original's database
-            tx.write(
-                f"DELETE FROM original_services_set_aside WHERE user_id = :user_id OR booking_id IN ({BOOKINGS})",
-                person,
-            )
+            for kind, column in (("accounts", "user_id"), ("bookings", "booking_id")):
+                for id in found[kind]:
+                    tx.write(f"DELETE FROM original_services_set_aside WHERE {column} = :id", {"id": id})
         for kind, ids in found.items():
             for id in ids:
                 for sql in FORGET[kind]:
@@ -105,8 +116,7 @@ def forget(person: dict) -> dict[str, list[int]]:
 
 def count_old(before: int) -> dict[str, int]:
     """How many rows of each kind purge() is about. before: in seconds since 1970."""
-    rows = {"ended bookings": ENDED, **REMOVED}
-    return {kind: get_db().one(f"SELECT COUNT(*) AS n {rows[kind]}", _params(before))["n"] for kind in rows}
+    return _count(get_db(), {"ended bookings": ENDED, **REMOVED}, before)
 
 
 def purge(before: int) -> dict[str, int]:
@@ -121,11 +131,19 @@ def purge(before: int) -> dict[str, int]:
                 tx.write(sql, {"id": row["id"], "address": ADDRESS})
         return [row["id"] for row in rows]
 
+    def remove(tx: Transaction) -> dict[str, int]:
+        counted = _count(tx, REMOVED, before)
+        for rows in REMOVED.values():
+            tx.write(f"DELETE {rows}", _params(before))
+        return counted
+
     while ids := get_db().transaction(anonymize_some):
         purged["ended bookings"] += len(ids)
-    for kind, rows in REMOVED.items():
-        purged[kind] = len(get_db().write(f"DELETE {rows} RETURNING 1", _params(before)))
-    return purged
+    return purged | get_db().transaction(remove)
+
+
+def _count(tx: Transaction | Database, kinds: dict[str, str], before: int) -> dict[str, int]:
+    return {kind: tx.one(f"SELECT COUNT(*) AS n {rows}", _params(before))["n"] for kind, rows in kinds.items()}
 
 
 def _params(before: int) -> dict[str, str]:

@@ -9,12 +9,20 @@ from itertools import count
 from pathlib import Path
 
 from mechtech.database import migrate
-from mechtech.database.file import RESTORING, DatabaseFile, copy_database, failure, reading_uri, share
+from mechtech.database.file import (
+    RESTORING,
+    SIDES,
+    DatabaseFile,
+    copy_database,
+    failure,
+    reading_uri,
+    removed_on_error,
+    share,
+)
 from mechtech.database.sqlite import Transaction
 from mechtech.errors import Conflict
 
 TABLES = ("users", "mechanics", "bookings", "service_history", "contact_messages")
-SIDES = ("", "-wal", "-journal")  # the ends of the names of the files that are one database
 
 
 def back_up(path: str, file: Path) -> str:
@@ -26,7 +34,7 @@ def back_up(path: str, file: Path) -> str:
     with _refusing(f"Cannot back up into {file}"), _folder(file.parent), closing(share(path)):
         if file.exists():
             raise FileExistsError(None, "it is there already")
-        with _removed_on_error(part):
+        with removed_on_error(part):
             with closing(DatabaseFile(path).connect("rw")) as source:
                 copy_database(source, part)
             _, content = _inspect(part)
@@ -42,7 +50,7 @@ def restore(path: str, file: Path, latest: int) -> tuple[str, str | None]:
     """
     new, folder = Path(f"{path}{RESTORING}"), Path(path).absolute().parent
     with _refusing(f"Cannot restore {file}"), closing(share(path, alone=True)) as lock, _folder(folder):
-        with _removed_on_error(new):
+        with removed_on_error(new):
             with closing(sqlite3.connect(reading_uri(file), uri=True)) as source:
                 copy_database(source, new)
             version, content = _inspect(new)
@@ -77,16 +85,6 @@ def _folder(path: Path) -> Iterator[None]:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _removed_on_error(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        for side in SIDES:
-            Path(f"{file}{side}").unlink(missing_ok=True)
-        raise
 
 
 def _inspect(file: Path) -> tuple[int, str]:

@@ -68,7 +68,10 @@ def _copy(
 
     def sent(rows: Iterable[tuple]) -> Iterable[tuple]:
         for number, row in enumerate(rows, 1):
-            copy.write_row(row)
+            try:
+                copy.write_row(row)
+            except psycopg.DataError as error:  # such as a NUL character, which the original let through
+                raise Conflict(f"The table {name}, row {row[0]}: {error}. Nothing was copied.") from error
             if number % STEP == 0:
                 progress(name, number)
             yield row

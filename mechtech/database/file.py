@@ -4,8 +4,8 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import IO
@@ -17,6 +17,8 @@ CACHE_KIB = 512  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
 RESTORING = ".restoring"  # the end of a file's name; one without its database is of a restore that was interrupted
+
+SIDES = ("", "-wal", "-journal")  # the ends of the names of the files that are one database
 
 
 class Connection(sqlite3.Connection):
@@ -146,6 +148,18 @@ def copy_database(source: sqlite3.Connection, target: str | Path) -> None:
         copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that no file of shared memory stands beside it
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # nor a log
+
+
+@contextmanager
+def removed_on_error(file: str | Path) -> Iterator[None]:
+    """Nothing is left of the database in this file if the block raises."""
+    try:
+        yield
+    except BaseException:
+        for side in SIDES:
+            with suppress(OSError):  # also where nothing may be written at all: what was raised tells it
+                os.unlink(f"{file}{side}")
+        raise
 
 
 def share(path: str, alone: bool = False) -> IO:

@@ -10,7 +10,16 @@ from typing import IO
 
 from mechtech import database
 from mechtech.database import Duplicate, Result, migrate
-from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, copy_database, failure, patiently, share
+from mechtech.database.file import (
+    BUSY_SECONDS,
+    Connection,
+    DatabaseFile,
+    copy_database,
+    failure,
+    patiently,
+    removed_on_error,
+    share,
+)
 from mechtech.database.writer import Writer
 from mechtech.errors import Unavailable
 from mechtech.signals import waiting
@@ -83,15 +92,20 @@ class Database(database.Database):
         self._made = True
 
     def _bring_up_to_date(self) -> None:
+        copy = f"{self.path}.unfinished-copy"  # its name until the migrations have run
         with closing(self._file.connect("rwc")) as connection:
             connection.execute("BEGIN IMMEDIATE")
             tx = Transaction(connection)
-            if 0 < (found := migrate.version(tx)) < self.latest:
-                with closing(self._file.connect("rw")) as source:
-                    copy_database(source, f"{self.path}.version-{found}")
-            migrate.bring_up_to_date(tx, self._migrations, self._schema)
-            connection.execute(f"PRAGMA user_version = {self.latest}")  # the mark in the header that it is ours
-            connection.execute("COMMIT")
+            found = migrate.version(tx)
+            with removed_on_error(copy):
+                if is_due := 0 < found < self.latest:
+                    with closing(self._file.connect("rw")) as source:
+                        copy_database(source, copy)
+                migrate.bring_up_to_date(tx, self._migrations, self._schema)
+                connection.execute(f"PRAGMA user_version = {self.latest}")  # the mark in the header that it is ours
+                connection.execute("COMMIT")
+            if is_due:
+                os.rename(copy, f"{self.path}.version-{found}")
             connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
             self._file.recognize()
 

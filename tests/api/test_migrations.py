@@ -83,12 +83,22 @@ def test_migrations_run_once_also_when_several_processes_start_together(tmp_path
     assert sql(tmp_path / "old.db", "SELECT COUNT(*) FROM schema_migrations") == [(len(SCRIPTS),)]
 
 
-def test_a_migration_that_fails_changes_nothing(tmp_path):
+def test_a_migration_that_fails_changes_nothing_and_leaves_no_copy_of_its_own(tmp_path):
     old_database(tmp_path / "old.db")
+    earlier = tmp_path / "old.db.version-1"
+    earlier.write_text("a copy of an earlier migration")
+    before = set(tmp_path.iterdir())
     broken = [*SCRIPTS, "CREATE TABLE another (id INTEGER);\nINSERT INTO nowhere VALUES (1);"]
-    with pytest.raises(sqlite3.OperationalError):
-        Database(str(tmp_path / "old.db"), SCHEMA, broken).make()
-    assert migrate_version(tmp_path / "old.db") == 1
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            Database(str(tmp_path / "old.db"), SCHEMA, broken).make()
+        assert migrate_version(tmp_path / "old.db") == 1
+        assert {file for file in tmp_path.iterdir() if file.suffix not in (".lock", ".db-wal", ".db-shm")} == before
+        assert earlier.read_text() == "a copy of an earlier migration"
+    (tmp_path / "old.db.unfinished-copy").write_text("what a try that was killed has left")
+    Database(str(tmp_path / "old.db"), SCHEMA, SCRIPTS).make()
+    assert sql(earlier, "SELECT email FROM users") == [("Old@example.com",)]
+    assert not list(tmp_path.glob("*unfinished*"))
 
 
 @pytest.mark.parametrize("table", ["pets (name TEXT)", "schema_migrations (version TEXT)"])

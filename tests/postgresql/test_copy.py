@@ -79,6 +79,18 @@ def test_rows_that_do_not_arrive_as_they_were_are_noticed_and_nothing_is_copied(
     assert execute(url, "SELECT COUNT(*) FROM users") == [(0,)]
 
 
+def test_a_text_that_postgresql_cannot_hold_is_named_and_nothing_is_copied(environ, source):
+    """A NUL character, which SQLite takes, and which the original's database may have brought along."""
+    app, *_ = source
+    with closing(sqlite3.connect(app.config["settings"].db_path)) as connection, connection:
+        connection.execute("UPDATE bookings SET description = 'a' || char(0) || 'b' WHERE id = 1")
+    result = copy(app, environ["DATABASE_URL"])
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert "bookings" in line and "row 1" in line and "NUL" in line
+    assert execute(environ["DATABASE_URL"], "SELECT COUNT(*) FROM users") == [(0,)]
+
+
 def test_a_target_that_is_not_empty_is_refused(environ, source):
     app, *_ = source
     signup(Api(started(environ).test_client()), "there@example.com")
