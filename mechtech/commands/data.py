@@ -102,8 +102,10 @@ def backup(file, keep):
     FILE may have the time (UTC) in its name, as mechtech-%Y-%m-%d.db: see strftime(3).
     """
     dated = file.parent / time.strftime(file.name, time.gmtime())
-    if keep and dated == file:
-        raise click.UsageError("--keep needs a time in the name of FILE, as mechtech-%Y-%m-%d.db.")
+    if keep and (dated == file or not _is_made_by(file.name, dated.name)):
+        raise click.UsageError(
+            "--keep needs a time in the name of FILE that can be read back, as mechtech-%Y-%m-%d.db."
+        )
     content = back_up(_path(), dated)
     click.echo(f"{dated} holds {content}.")
     for older in _of_pattern(file)[keep:] if keep else ():
@@ -128,9 +130,12 @@ def _path() -> str:
 
 def _of_pattern(pattern: Path) -> list[Path]:
     """The files whose names the pattern can make, the newest first."""
-    found = []
-    for file in pattern.parent.iterdir():
-        with suppress(ValueError):
-            time.strptime(file.name, pattern.name)
-            found.append(file)
+    files = filter(Path.is_file, pattern.parent.iterdir())
+    found = [file for file in files if _is_made_by(pattern.name, file.name)]
     return sorted(found, key=lambda file: file.stat().st_mtime_ns, reverse=True)
+
+
+def _is_made_by(pattern: str, name: str) -> bool:
+    with suppress(ValueError):  # also for codes that strftime knows, and strptime does not
+        return bool(time.strptime(name, pattern))
+    return False

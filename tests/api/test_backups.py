@@ -99,6 +99,8 @@ def test_keep_leaves_the_newest_of_the_pattern_and_every_other_file(environ, pat
     for age, name in enumerate(["2026-01-04.db", "2026-01-03.db", "2026-01-02.db", "other.db", "2026-01-01.db.txt"], 1):
         (folder / name).touch()
         os.utime(folder / name, (1e9 - age, 1e9 - age))
+    (folder / "2025-12-31.db").mkdir()
+    (folder / "2025-12-30.db").symlink_to("nowhere")
     said = succeeded(flask(environ, "backup", str(folder / "%Y-%m-%d.db"), "--keep", "3"))
     kept = contents(folder)
     (new,) = [name for name, content in kept.items() if content]
@@ -106,7 +108,7 @@ def test_keep_leaves_the_newest_of_the_pattern_and_every_other_file(environ, pat
     assert new in said and "2026-01-02.db is removed" in said
 
 
-@pytest.mark.parametrize("name, keep", [("backup.db", "1"), ("%Y.db", "0"), ("%Y.db", "many")])
+@pytest.mark.parametrize("name, keep", [("backup.db", "1"), ("%F.db", "1"), ("%Y.db", "0"), ("%Y.db", "many")])
 def test_keep_needs_a_time_in_the_name_and_a_number(environ, path, tmp_path, name, keep):
     before = contents(tmp_path)
     assert flask(environ, "backup", str(tmp_path / name), "--keep", keep).returncode == 2
