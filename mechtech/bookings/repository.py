@@ -4,7 +4,7 @@ from flask import current_app
 
 from mechtech import clock
 from mechtech.bookings import rules
-from mechtech.database import Database, Transaction, get_db
+from mechtech.database import Transaction, columns_and_values, get_db
 from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
 from mechtech.mail import outbox
@@ -13,11 +13,13 @@ from mechtech.web.authentication import Caller
 from mechtech.web.idempotency import create_once
 from mechtech.web.tokens import BOOKING_SECONDS
 
-SELECT = """
-    SELECT bookings.id, bookings.user_id, bookings.name, bookings.email, bookings.phone, vehicle_type, vehicle_brand,
-        vehicle_model, service_type, description, location, bookings.latitude, bookings.longitude, bookings.status,
-        bookings.mechanic_id, bookings.created_at, bookings.updated_at,
-        mechanics.name AS mechanic_name, mechanics.phone AS mechanic_phone, service_history.cost
+COLUMNS = """
+    bookings.id, bookings.user_id, bookings.name, bookings.email, bookings.phone, vehicle_type, vehicle_brand,
+    vehicle_model, service_type, description, location, bookings.latitude, bookings.longitude, bookings.status,
+    bookings.mechanic_id, bookings.created_at, bookings.updated_at,
+    mechanics.name AS mechanic_name, mechanics.phone AS mechanic_phone, service_history.cost"""
+SERVICE = "service_history.service_date, service_history.rating, service_history.review"  # none before it is completed
+JOINED = """
     FROM bookings
     LEFT JOIN mechanics ON mechanics.id = bookings.mechanic_id
     LEFT JOIN service_history ON service_history.booking_id = bookings.id"""
@@ -45,15 +47,8 @@ def create(booking: dict, caller: Caller) -> dict:
 
     def insert(tx: Transaction) -> int:
         made = tx.write(
-            """
-            INSERT INTO bookings (
-                user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
-                location, latitude, longitude, created_at, updated_at
-            )
-            VALUES (
-                :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
-                :description, :location, :latitude, :longitude, :created_at, :updated_at
-            )
+            f"""
+            INSERT INTO bookings {columns_and_values(row)}
             RETURNING id
             """,
             row,
@@ -79,7 +74,9 @@ def list_page(
 
     filters: values by the names of CONDITIONS; None asks for nothing.
     """
-    rows, total, following = page(SELECT, "bookings", CONDITIONS, filters, after, limit, oldest_first)
+    rows, total, following = page(
+        f"SELECT {COLUMNS} {JOINED}", "bookings", CONDITIONS, filters, after, limit, oldest_first
+    )
     return [_shown(row) for row in rows], total, following
 
 
@@ -90,20 +87,26 @@ def find(booking_id: int, caller: Caller) -> dict:
     """
 
     def read(tx: Transaction) -> dict:
-        booking = _one(tx, booking_id)
-        if not booking or not rules.opens(booking, caller):
+        row = tx.one(f"SELECT {COLUMNS}, {SERVICE} {JOINED} WHERE bookings.id = :id", {"id": booking_id})
+        if not row or not rules.opens(row, caller):
             raise NotFound
-        return {**booking, "service": _service(tx, booking), "history": _history(tx, booking)}
+        service = {name: row.pop(name) for name in ("service_date", "rating", "review")}
+        booking = {**_shown(row), "service": None, "history": _history(tx, row)}
+        if service["service_date"] is not None:
+            # A booking keeps the mechanic who completed it.
+            mechanic = booking["mechanic"] and {"id": booking["mechanic_id"], "name": booking["mechanic"]["name"]}
+            booking["service"] = {**service, "cost": booking["cost"], "mechanic": mechanic}
+        return booking
 
     return get_db().snapshot(read)
 
 
 def find_of(booking_id: int, address: str) -> dict | None:
     """The booking, if it was made with this address, an address_key(), and its token is still good; else None."""
-    booking = _one(get_db(), booking_id)
-    if not booking or address_key(booking["email"]) != address:
+    row = get_db().one(f"SELECT {COLUMNS} {JOINED} WHERE bookings.id = :id", {"id": booking_id})
+    if not row or address_key(row["email"]) != address:
         return None
-    return booking if clock.seconds(booking["created_at"]) + BOOKING_SECONDS > clock.now() else None
+    return _shown(row) if clock.seconds(row["created_at"]) + BOOKING_SECONDS > clock.now() else None
 
 
 def add_step(tx: Transaction, booking_id: int, status: str, at: str, actor: str) -> None:
@@ -119,31 +122,12 @@ def add_step(tx: Transaction, booking_id: int, status: str, at: str, actor: str)
     )
 
 
-def _one(tx: Transaction | Database, booking_id: int) -> dict | None:
-    row = tx.one(f"{SELECT} WHERE bookings.id = :id", {"id": booking_id})
-    return row and _shown(row)
-
-
 def _shown(row: dict) -> dict:
     """The row with its reference, and with `mechanic` as an object or None."""
     mechanic = {"id": row["mechanic_id"], "name": row.pop("mechanic_name"), "phone": row.pop("mechanic_phone")}
     row["mechanic"] = mechanic if mechanic["id"] else None
     row["reference"] = rules.reference(row["id"])
     return row
-
-
-def _service(tx: Transaction, booking: dict) -> dict | None:
-    """What the booking ended in. A booking keeps the mechanic who completed it."""
-    service = tx.one(
-        """
-        SELECT service_date, cost, rating, review
-        FROM service_history
-        WHERE booking_id = :id
-        """,
-        {"id": booking["id"]},
-    )
-    mechanic = booking["mechanic"] and {name: booking["mechanic"][name] for name in ("id", "name")}
-    return service and {**service, "mechanic": mechanic}
 
 
 def _history(tx: Transaction, booking: dict) -> list[dict]:

@@ -62,11 +62,10 @@ def add_sample_data(only_if_new: bool) -> bool:
 @click.argument("file")
 def import_original(file):
     """Copy the database of the original service, a file that stays as it is, into a new one."""
-    if current_app.config["settings"].database_url:
-        raise click.ClickException("The import makes a SQLite database: run it with DATABASE_URL empty.")
+    path = _path("The import makes a SQLite database: run it with DATABASE_URL empty.")
     get_db().make()
     report = run_import(
-        get_db().path,
+        path,
         file,
         progress=lambda table, done, total: click.echo(f"{table}: {done:,} of {total:,} rows", err=True),
     )
@@ -78,13 +77,10 @@ def copy_to(url):
     """Copy the SQLite database into an empty PostgreSQL one, postgresql://…; the file stays as it is."""
     from mechtech.database.copy import run_copy  # its packages need not be installed for SQLite
 
-    if current_app.config["settings"].database_url:
-        raise click.ClickException("DATABASE_URL is set: it must be empty, so that DB_PATH is what is copied.")
+    path = _path("DATABASE_URL is set: it must be empty, so that DB_PATH is what is copied.")
     get_db().make()
     try:
-        report = run_copy(
-            get_db().path, url, progress=lambda table, rows: click.echo(f"{table}: {rows:,} rows", err=True)
-        )
+        report = run_copy(path, url, progress=lambda table, rows: click.echo(f"{table}: {rows:,} rows", err=True))
     except WrongDatabase as error:
         raise click.ClickException(str(error).replace("Wrong setting: DATABASE_URL", "The URL")) from None
     click.echo(f"{'Table':<20} {'Rows':>9}  Checksum, the same on both sides")
@@ -122,9 +118,10 @@ def restore(file):
     click.echo(f"The database before it is {old} now." if old else "There was no database before it.")
 
 
-def _path() -> str:
+def _path(refusal: str = "PostgreSQL is backed up by pg_dump and restored by pg_restore: see docs/deploy.md.") -> str:
+    """The SQLite file; where DATABASE_URL is set, the refusal ends the command."""
     if current_app.config["settings"].database_url:
-        raise click.ClickException("PostgreSQL is backed up by pg_dump and restored by pg_restore: see docs/deploy.md.")
+        raise click.ClickException(refusal)
     return get_db().path
 
 

@@ -9,16 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from mechtech.database import migrate
-from mechtech.database.file import (
-    RESTORING,
-    SIDES,
-    DatabaseFile,
-    copy_database,
-    failure,
-    reading_uri,
-    removed_on_error,
-    share,
-)
+from mechtech.database.file import RESTORING, SIDES, DatabaseFile, copied, failure, reading_uri, share
 from mechtech.database.sqlite import Transaction
 from mechtech.errors import Conflict
 
@@ -34,9 +25,7 @@ def back_up(path: str, file: Path) -> str:
     with _refusing(f"Cannot back up into {file}"), _folder(file.parent), closing(share(path)):
         if file.exists():
             raise FileExistsError(None, "it is there already")
-        with removed_on_error(part):
-            with closing(DatabaseFile(path).connect("rw")) as source:
-                copy_database(source, part)
+        with closing(DatabaseFile(path).connect("rw")) as source, copied(source, part):
             _, content = _inspect(part)
         part.rename(file)
     return content
@@ -50,9 +39,7 @@ def restore(path: str, file: Path, latest: int) -> tuple[str, str | None]:
     """
     new, folder = Path(f"{path}{RESTORING}"), Path(path).absolute().parent
     with _refusing(f"Cannot restore {file}"), closing(share(path, alone=True)) as lock, _folder(folder):
-        with removed_on_error(new):
-            with closing(sqlite3.connect(reading_uri(file), uri=True)) as source:
-                copy_database(source, new)
+        with closing(sqlite3.connect(reading_uri(file), uri=True)) as source, copied(source, new):
             version, content = _inspect(new)
             migrate.check_not_newer(version, latest)
             _end_tokens_that_ended_since(new, path)

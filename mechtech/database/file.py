@@ -141,24 +141,23 @@ def reading_uri(path: str | Path) -> str:
     return uri(path, "ro&immutable=1" if is_wal and not os.path.exists(f"{path}-wal") else "ro")
 
 
-def copy_database(source: sqlite3.Connection, target: str | Path) -> None:
-    """Copy all of it, as one moment has it, into one file that only its owner may read."""
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-    with closing(sqlite3.connect(target)) as copy:
-        copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that no file of shared memory stands beside it
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # nor a log
-
-
 @contextmanager
-def removed_on_error(file: str | Path) -> Iterator[None]:
-    """Nothing is left of the database in this file if the block raises."""
+def copied(source: sqlite3.Connection, target: str | Path) -> Iterator[None]:
+    """Copy all of it, as one moment has it, into one file that only its owner may read.
+
+    The file is removed if the block raises.
+    """
     try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        with closing(sqlite3.connect(target)) as copy:
+            copy.execute("PRAGMA locking_mode = EXCLUSIVE")  # so that no file of shared memory stands beside it
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # nor a log
         yield
     except BaseException:
         for side in SIDES:
-            with suppress(OSError):  # also where nothing may be written at all: what was raised tells it
-                os.unlink(f"{file}{side}")
+            with suppress(OSError):
+                os.unlink(f"{target}{side}")
         raise
 
 

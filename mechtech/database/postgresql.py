@@ -116,7 +116,22 @@ class Database(database.Database):
         self._migrations = migrations
         self._made = False
         self._making = Lock()
-        self._pool = _make_pool(url, f"{parts.get('options', '')} {LIMITS}")
+        self._pool = ConnectionPool(  # not open yet
+            url,
+            connection_class=Connection,
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "connect_timeout": CONNECT_SECONDS,
+                "options": f"{parts.get('options', '')} {LIMITS}",
+            },
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=POOL_SECONDS,
+            reconnect_timeout=5,
+            check=_check_if_idle,
+            open=False,
+        )
 
     def version(self) -> int:
         with _unlimited(self._url) as connection:
@@ -164,21 +179,6 @@ class Database(database.Database):
             raise Duplicate(error.diag.constraint_name or "") from None
         except (*PASSING, WrongDatabase) as error:
             raise Unavailable(retry_after=1) from error
-
-
-def _make_pool(url: str, options: str) -> ConnectionPool[Connection]:
-    """A pool that is not open yet. options: the server's, of each connection."""
-    return ConnectionPool(
-        url,
-        connection_class=Connection,
-        kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": CONNECT_SECONDS, "options": options},
-        min_size=1,
-        max_size=CONNECTIONS,
-        timeout=POOL_SECONDS,
-        reconnect_timeout=5,
-        check=_check_if_idle,
-        open=False,
-    )
 
 
 def _check_if_idle(connection: Connection) -> None:

@@ -4,22 +4,13 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import IO
 
 from mechtech import database
 from mechtech.database import Duplicate, Result, migrate
-from mechtech.database.file import (
-    BUSY_SECONDS,
-    Connection,
-    DatabaseFile,
-    copy_database,
-    failure,
-    patiently,
-    removed_on_error,
-    share,
-)
+from mechtech.database.file import BUSY_SECONDS, Connection, DatabaseFile, copied, failure, patiently, share
 from mechtech.database.writer import Writer
 from mechtech.errors import Unavailable
 from mechtech.signals import waiting
@@ -97,10 +88,10 @@ class Database(database.Database):
             connection.execute("BEGIN IMMEDIATE")
             tx = Transaction(connection)
             found = migrate.version(tx)
-            with removed_on_error(copy):
+            with ExitStack() as until_committed:
                 if is_due := 0 < found < self.latest:
-                    with closing(self._file.connect("rw")) as source:
-                        copy_database(source, copy)
+                    source = until_committed.enter_context(closing(self._file.connect("rw")))
+                    until_committed.enter_context(copied(source, copy))
                 migrate.bring_up_to_date(tx, self._migrations, self._schema)
                 connection.execute(f"PRAGMA user_version = {self.latest}")  # the mark in the header that it is ours
                 connection.execute("COMMIT")
@@ -118,7 +109,6 @@ class Database(database.Database):
 
     @contextmanager
     def _connected(self) -> Iterator[Transaction]:
-        """A connection to read with, for as long as the block lasts."""
         with _translated_errors():
             if not self._made:
                 self.make()
