@@ -461,6 +461,14 @@ def test_without_mail_url_production_ends_the_sender_in_one_line(environ):
     assert failed(flask(environ, "send-mail")).startswith("Error: MAIL_URL is empty")
 
 
+def test_nothing_is_mailed_about_the_booking_of_a_forgotten_person(environ, app, client, admin):
+    book(client)
+    app.test_cli_runner().invoke(args=["forget", CUSTOMER, "--yes"])
+    assert client.put("/api/booking/1", {"status": "confirmed"}, token=admin).status_code == 200
+    assert client.delete("/api/booking/1", token=admin).status_code == 200
+    assert outbox(environ) == []
+
+
 def test_forget_deletes_the_mails_about_a_person_and_purge_those_that_were_sent(environ, app, client, send, inbox):
     book(client)
     book(client, email="other@example.com")
