@@ -4,7 +4,7 @@ import secrets
 from hashlib import blake2b
 
 from mechtech import clock
-from mechtech.database import Duplicate, assignments, columns_and_values, get_db
+from mechtech.database import Duplicate, get_db
 from mechtech.errors import Invalid
 from mechtech.texts import clean_address
 
@@ -58,7 +58,8 @@ def create(*, name: str, email: str, phone: str | None, password: str, role: str
     try:
         made = get_db().write(
             f"""
-            INSERT INTO users {columns_and_values(row)}
+            INSERT INTO users (name, email, phone, role, password, token_key, created_at, updated_at)
+            VALUES (:name, :email, :phone, :role, :password, :token_key, :created_at, :updated_at)
             RETURNING {COLUMNS}
             """,
             row,
@@ -73,15 +74,21 @@ def update(user_id: int, changes: dict, instead_of: str | None = None) -> dict |
 
     instead_of: the hash that the account must still have, else None: of two new passwords at once one wins.
     """
-    row = {**changes, "updated_at": clock.text(clock.now())}
+    absent = dict.fromkeys(("name", "phone", "role", "password", "token_key"))
+    has_phone, now = int("phone" in changes), clock.text(clock.now())
     updated = get_db().write(
         f"""
         UPDATE users
-        SET {assignments(row)}
+        SET name = COALESCE(:name, name),
+            phone = CASE WHEN :has_phone = 1 THEN :phone ELSE phone END,
+            role = COALESCE(:role, role),
+            password = COALESCE(:password, password),
+            token_key = COALESCE(:token_key, token_key),
+            updated_at = :now
         WHERE id = :id AND password = COALESCE(:instead_of, password)
         RETURNING {COLUMNS}
         """,
-        {**row, "id": user_id, "instead_of": instead_of},
+        {**absent, **changes, "has_phone": has_phone, "now": now, "id": user_id, "instead_of": instead_of},
     )
     return updated[0] if updated else None
 

@@ -9,7 +9,7 @@ from flask import current_app
 from mechtech import clock
 from mechtech.bookings import rules
 from mechtech.bookings.repository import add_step
-from mechtech.database import Transaction, assignments, columns_and_values, get_db
+from mechtech.database import Transaction, get_db
 from mechtech.errors import Conflict, Forbidden, Invalid, NotFound
 from mechtech.mail import outbox
 from mechtech.mechanics.repository import count_active
@@ -32,30 +32,35 @@ def update(booking_id: int, changes: dict, caller: Caller) -> str:
             raise Invalid(fields={"mechanicId": "There is no verified mechanic with this id."})
         if rules.takes_slot(before, after) and count_active(tx, after["mechanic_id"]) >= settings.mechanic_capacity:
             raise Conflict("This mechanic has no free slot.")
-        service = {name: changes[name] for name in rules.OF_SERVICE if name in changes}
-        row = {name: value for name, value in changes.items() if name not in service} | {"updated_at": now}
         tx.write(
-            f"""
+            """
             UPDATE bookings
-            SET {assignments(row)}
+            SET status = :status, mechanic_id = :mechanic_id, phone = :phone, description = :description,
+                location = :location, latitude = :latitude, longitude = :longitude, updated_at = :now
             WHERE id = :id
             """,
-            {**row, "id": booking_id},
+            {**after, "now": now},
         )
         if "status" in changes:
             add_step(tx, booking_id, after["status"], now, caller.role)
+        service = {"has_cost": int("cost" in changes), "cost": None, "service_date": None, **changes, "id": booking_id}
         if changes.get("status") == "completed":
-            ended = {"booking_id": booking_id, "mechanic_id": after["mechanic_id"], "user_id": after["user_id"]}
-            ended |= {"service_date": now, "created_at": now, **service}
-            tx.write(f"INSERT INTO service_history {columns_and_values(ended)}", ended)
-        elif service:
             tx.write(
-                f"""
+                """
+                INSERT INTO service_history (booking_id, mechanic_id, user_id, service_date, cost, created_at)
+                VALUES (:id, :mechanic_id, :user_id, COALESCE(:service_date, :now), :cost, :now)
+                """,
+                {**after, **service, "now": now},
+            )
+        elif rules.OF_SERVICE.keys() & changes.keys():
+            tx.write(
+                """
                 UPDATE service_history
-                SET {assignments(service)}
+                SET cost = CASE WHEN :has_cost = 1 THEN :cost ELSE cost END,
+                    service_date = COALESCE(:service_date, service_date)
                 WHERE booking_id = :id
                 """,
-                {**service, "id": booking_id},
+                service,
             )
         if kind := rules.mail_about(before, changes):
             told = {**after, "reference": rules.reference(booking_id), "mechanic": mechanic}

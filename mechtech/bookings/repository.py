@@ -4,7 +4,7 @@ from flask import current_app
 
 from mechtech import clock
 from mechtech.bookings import rules
-from mechtech.database import Transaction, columns_and_values, get_db
+from mechtech.database import Transaction, get_db
 from mechtech.database.page import Position, page
 from mechtech.errors import NotFound
 from mechtech.mail import outbox
@@ -47,8 +47,15 @@ def create(booking: dict, caller: Caller) -> dict:
 
     def insert(tx: Transaction) -> int:
         made = tx.write(
-            f"""
-            INSERT INTO bookings {columns_and_values(row)}
+            """
+            INSERT INTO bookings (
+                user_id, name, email, phone, vehicle_type, vehicle_brand, vehicle_model, service_type, description,
+                location, latitude, longitude, created_at, updated_at
+            )
+            VALUES (
+                :user_id, :name, :email, :phone, :vehicle_type, :vehicle_brand, :vehicle_model, :service_type,
+                :description, :location, :latitude, :longitude, :created_at, :updated_at
+            )
             RETURNING id
             """,
             row,

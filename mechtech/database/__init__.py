@@ -130,16 +130,6 @@ def open_database(url: str | None, path: str, schema: str) -> Database:
     return sqlite.Database(path, schema, scripts("sqlite"))
 
 
-def columns_and_values(row: Mapping) -> str:
-    """What an INSERT of this row needs. The names of its columns are the schemas' own, never a client's."""
-    return f"({', '.join(row)}) VALUES ({', '.join(f':{name}' for name in row)})"
-
-
-def assignments(row: Mapping) -> str:
-    """What stands after SET in an UPDATE of these columns, whose names are the schemas' own too."""
-    return ", ".join(f"{name} = :{name}" for name in row)
-
-
 def get_db() -> Database:
     """The database of the current app."""
     return current_app.extensions["mechtech.db"]

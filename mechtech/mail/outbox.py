@@ -7,7 +7,7 @@ import limits
 from flask import current_app
 
 from mechtech import clock
-from mechtech.database import Database, Transaction, columns_and_values, get_db
+from mechtech.database import Database, Transaction, get_db
 from mechtech.settings import Settings
 from mechtech.signals import limit_refused
 from mechtech.web.rate_limit import limiter
@@ -26,9 +26,14 @@ def add(tx: Transaction | Database, settings: Settings, kind: str, content: dict
     recipient = settings.owner_email if kind.startswith("owner_") else told["email"]
     if recipient is None or recipient.endswith(".invalid") or (settings.production and not settings.mail_url):
         return
-    mail = {"kind": kind, "recipient": recipient, "content": json.dumps(told)}
-    mail |= {"created_at": now, "due_at": now, "sent_at": None if content else now}
-    tx.write(f"INSERT INTO outbox {columns_and_values(mail)}", mail)
+    mail = {"kind": kind, "recipient": recipient, "content": json.dumps(told), "now": now}
+    tx.write(
+        """
+        INSERT INTO outbox (kind, recipient, content, created_at, due_at, sent_at)
+        VALUES (:kind, :recipient, :content, :now, :now, :sent_at)
+        """,
+        {**mail, "sent_at": None if content else now},
+    )
 
 
 def send_link(kind: str, asked: str, content: dict | None) -> None:

@@ -1,7 +1,7 @@
 """Mechanics, their free slots and their services. search.py has the lists."""
 
 from mechtech import clock
-from mechtech.database import Database, Duplicate, Transaction, assignments, columns_and_values, get_db
+from mechtech.database import Database, Duplicate, Transaction, get_db
 from mechtech.errors import Invalid, found
 from mechtech.web.authentication import Caller
 
@@ -54,27 +54,43 @@ def count_active(db: Database | Transaction, mechanic_id: int) -> int:
 
 def create(mechanic: dict) -> dict:
     """The new mechanic. Raises Invalid if the address is taken, in whatever case."""
-    row = {**mechanic, **clock.stamps()}
     return _write(
         f"""
-        INSERT INTO mechanics {columns_and_values(row)}
+        INSERT INTO mechanics (
+            name, email, phone, latitude, longitude, experience_years, specializations, verified, created_at, updated_at
+        )
+        VALUES (
+            :name, :email, :phone, :latitude, :longitude, :experience_years, :specializations, :verified, :created_at,
+            :updated_at
+        )
         RETURNING {COLUMNS}
         """,
-        row,
+        {**mechanic, **clock.stamps()},
     )
 
 
 def update(mechanic_id: int, changes: dict) -> dict:
     """The mechanic after the changes, whose names are columns. Raises NotFound, and Invalid if the address is taken."""
-    row = {**changes, "updated_at": clock.text(clock.now())}
+    absent = dict.fromkeys(
+        ("name", "email", "phone", "latitude", "longitude", "experience_years", "specializations", "verified")
+    )
+    has_place, now = int("latitude" in changes), clock.text(clock.now())
     return _write(
         f"""
         UPDATE mechanics
-        SET {assignments(row)}
+        SET name = COALESCE(:name, name),
+            email = COALESCE(:email, email),
+            phone = COALESCE(:phone, phone),
+            latitude = CASE WHEN :has_place = 1 THEN :latitude ELSE latitude END,
+            longitude = CASE WHEN :has_place = 1 THEN :longitude ELSE longitude END,
+            experience_years = COALESCE(:experience_years, experience_years),
+            specializations = COALESCE(:specializations, specializations),
+            verified = COALESCE(:verified, verified),
+            updated_at = :now
         WHERE id = :id
         RETURNING {COLUMNS}
         """,
-        {**row, "id": mechanic_id},
+        {**absent, **changes, "has_place": has_place, "now": now, "id": mechanic_id},
     )
 
 
