@@ -31,7 +31,7 @@ test-deploy: .venv/installed-tests  ## run the tests of deploy/; they need nginx
 test-document: .venv/installed-tests  ## follow docs/deploy.md in a fresh Debian; it needs root, debootstrap and free ports
 	$(BIN)/pytest -m document tests/deploy
 
-test-browser: .venv/installed-tests .node/node_modules  ## run the tests of the pages and of TypeScript's types; Chromium and npm must be there
+test-browser: .venv/installed-tests .node/installed  ## run the tests of the pages and of TypeScript's types; Chromium and npm must be there
 	$(BIN)/pytest -m browser tests/browser
 
 lint: .venv/installed-tests  ## check the style of the code
@@ -76,6 +76,6 @@ clean:  ## remove the environment and what was built; databases stay
 	@touch $@
 
 # What checks the accessibility of a page, and what makes and compiles types, with hashes too: npm ci takes nothing else.
-.node/node_modules: tests/browser/package.json tests/browser/package-lock.json
+.node/installed: tests/browser/package.json tests/browser/package-lock.json
 	mkdir -p .node && cp $^ .node && npm ci --silent --prefix .node
 	@touch $@
