@@ -107,6 +107,7 @@ class Throwaway:
     def hanging(self):
         """Every process of the server is stopped meanwhile: connections are taken by the system, and nobody answers."""
         master = (self.folder / "data" / "postmaster.pid").read_text().split()[0]
+        os.kill(int(master), signal.SIGSTOP)  # first: then none of its processes begins, or is gone once it ends
         pids = [master, *Path(f"/proc/{master}/task/{master}/children").read_text().split()]
         for pid in pids:
             os.kill(int(pid), signal.SIGSTOP)

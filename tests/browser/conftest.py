@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.conftest import BOOKING, MECHANIC
 from tests.gunicorn_server import ROOT
@@ -18,6 +18,8 @@ from tests.tools import running, sign_up
 HERE = Path(__file__).parent
 NODE = HERE.parent.parent / ".node/node_modules"
 AXE = NODE / "axe-core/axe.min.js"
+MILLISECONDS = 30_000  # until what does not come has failed; Chromium takes seconds to begin where nothing is cached
+expect.set_options(timeout=MILLISECONDS)
 ADMIN, OWNER = "admin@example.com", "owner@garage.example"
 PLACES = {"Near Nina": (40.71, -73.99), "Middle Mo": (40.65, -73.95), "Far Fay": (40.9, -73.5)}
 
@@ -73,7 +75,7 @@ class Garage:
 
     def open(self, path, **context):
         page = self.browser.new_context(locale="en-GB", **context).new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(MILLISECONDS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
         page.on("dialog", lambda dialog: dialog.accept())

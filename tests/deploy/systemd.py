@@ -60,7 +60,9 @@ class Service:
                         break
                 if process.poll() is not None:
                     raise subprocess.CalledProcessError(process.returncode, command)
-        self.pid_file.write_text(str(process.pid))
+        new = self.pid_file.with_suffix(".new")
+        new.write_text(str(process.pid))
+        new.replace(self.pid_file)  # which others may be reading
 
     def reload(self):
         for command in lines("ExecReload"):

@@ -36,7 +36,7 @@ def line_of_a_refused_start(environ, tmp_path):
     server.environ.update(environ)  # it has a HOST and a PORT of its own
     try:
         server.start(wait=False)
-        assert server.process.wait(10) != 0
+        assert server.process.wait(60) != 0
     finally:
         server.kill()
     (line,) = server.log.read_text().splitlines()
@@ -48,7 +48,7 @@ def test_gunicorn_itself_refuses_a_number_of_workers_that_is_none(environ):
     which gunicorn does not read, the answer is ours."""
     gunicorn = [sys.executable, "-m", "gunicorn", "wsgi:app"]
     environ = {**environ, "PATH": os.environ["PATH"], "WEB_CONCURRENCY": "many"}
-    result = subprocess.run(gunicorn, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=10)
+    result = subprocess.run(gunicorn, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
     assert result.returncode != 0
     assert "WEB_CONCURRENCY" in result.stderr
 
@@ -64,7 +64,7 @@ def test_a_dotenv_of_another_folder_is_not_taken(tmp_path, monkeypatch):
         env={"PATH": os.environ["PATH"], "DB_PATH": str(tmp_path / "test.db"), "JWT_SECRET": SECRET},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
     assert "capacity 5" in result.stdout, result.stderr
 
