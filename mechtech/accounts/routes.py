@@ -16,7 +16,7 @@ from mechtech.web.answers import SENTENCE, gives
 from mechtech.web.authentication import Caller, anyone, user
 from mechtech.web.body import takes
 
-DEAD_LINK = {"token": "This link is over or was used: please ask for another one."}
+DEAD_LINK = {"token": "This link is over or was used: please ask for another one."}  # nosec B105
 WRONG_PASSWORD = {"currentPassword": "This is not your password."}
 
 auth = Blueprint("auth", __name__, url_prefix="/api/auth")

@@ -6,7 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-MEMORY = Path("/dev/shm")  # nosec B108  with a name that no other user can foresee
+# The name in it is one that no other user can foresee.
+MEMORY = Path("/dev/shm")  # nosec B108
 
 
 def on_reload(server) -> None:
