@@ -38,8 +38,7 @@ def letter(mail: dict, settings: Settings) -> EmailMessage:
     subject, _, text = TEMPLATES.get_template(f"{mail['kind']}.txt").render(told).partition("\n\n")
     sender = settings.mail_from or "mechtech@localhost"  # of letters that only the log shows
     message = EmailMessage()
-    # EmailMessage would decode an encoded word, with its line breaks.
-    message["Subject"] = " ".join(subject.removeprefix("Subject:").split()).replace("=?", "= ?")
+    message["Subject"] = " ".join(subject.removeprefix("Subject:").split()).replace("=?", "= ?")  # no encoded words
     message["From"] = f"MechTECH <{sender}>"
     message["To"] = recipient
     if mail["kind"].startswith("owner_") and ADDRESS.fullmatch(content["email"]):
