@@ -17,7 +17,6 @@ CACHE_KIB = 512  # a connection; the system's own cache is behind it
 BUSY_SECONDS = 5.0  # how long a statement waits for the locks of others
 RETRY_SECONDS = 0.0002  # SQLite's own waiting backs off to 100 ms, and starves beside a busy writer
 RESTORING = ".restoring"  # the end of a file's name; one without its database is of a restore that was interrupted
-
 SIDES = ("", "-wal", "-journal")  # the ends of the names of the files that are one database
 
 

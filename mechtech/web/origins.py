@@ -9,15 +9,14 @@ from flask import Flask, after_this_request, request
 from flask_cors import cross_origin
 
 from mechtech.errors import OriginForbidden
+from mechtech.setting_checks import DEFAULT_PORTS
 
 DEVELOPMENT = r"https?://(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?|null"
-DEFAULT_PORTS = {"http": "(?::80)?", "https": "(?::443)?"}  # each is the same as none
 
 
 def init_app(app: Flask) -> None:
     listed = app.config["settings"].cors_origins
-    exact = (re.escape(origin) + DEFAULT_PORTS.get(origin.partition(":")[0], "") for origin in listed or ())
-    pattern = DEVELOPMENT if listed is None else "|".join(exact) or "(?!)"
+    pattern = DEVELOPMENT if listed is None else "|".join(map(_pattern, listed)) or "(?!)"
     allowed = re.compile(rf"(?:{pattern})\Z")
 
     @cross_origin(
@@ -46,8 +45,15 @@ def init_app(app: Flask) -> None:
         if origin is None:
             return None
         after_this_request(with_cors_headers)
-        if not allowed.match(origin) and not (request.host and origin == f"{request.scheme}://{request.host}"):
+        own = f"{request.scheme}://{request.host}"
+        if not allowed.match(origin) and not (request.host and re.fullmatch(_pattern(own), origin)):
             raise OriginForbidden
         if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.environ:
             return app.response_class(status=204)  # a preflight ends here, uncounted
         return None
+
+
+def _pattern(origin: str) -> str:
+    """Matches this origin, also where it names the default port of its scheme, which is the same as none."""
+    port = DEFAULT_PORTS.get(origin.partition(":")[0])
+    return re.escape(origin) + (f"(?::{port})?" if port else "")

@@ -139,6 +139,8 @@ def test_a_same_origin_request_is_allowed_whatever_the_list(production, client):
         assert answer.status_code == 201
     for base, origin in (("https://a.example:443", "https://a.example"), ("http://a.example:80", "http://a.example")):
         assert from_page(client, origin, base_url=base).status_code == 200
+        assert from_page(client, base, base_url=origin).status_code == 200
+    assert_forbidden(from_page(client, "http://a.example:443", base_url="http://a.example"))
     assert_forbidden(from_page(client, "https://api.mechtech.com", base_url="http://api.mechtech.com"))
     assert_forbidden(from_page(client, "http://api.mechtech.com:1", base_url="http://api.mechtech.com"))
 
