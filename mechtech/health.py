@@ -61,7 +61,7 @@ def check_parts() -> dict[str, str]:
     database, limits = current_app.extensions.setdefault("mechtech.health", new)
     checks = {
         "database": database.submit(get_db().check),
-        "limits": limits.submit(limiter().storage.get, "health"),
+        "limits": limits.submit(limiter().storage.incr, "health", 1),  # a full storage can still be read
     }
     wait(checks.values(), timeout=HEALTH_SECONDS)
     states = {}

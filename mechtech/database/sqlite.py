@@ -93,7 +93,9 @@ class Database(database.Database):
                     source = until_committed.enter_context(closing(self._file.connect("rw")))
                     until_committed.enter_context(copied(source, copy))
                 migrate.bring_up_to_date(tx, self._migrations, self._schema)
-                connection.execute(f"PRAGMA user_version = {self.latest}")  # the mark in the header that it is ours
+                # The mark in the header that it is ours. Where it is there, a full disk does not matter yet.
+                if tx.one("PRAGMA user_version") != {"user_version": self.latest} or not os.access(self.path, os.W_OK):
+                    connection.execute(f"PRAGMA user_version = {self.latest}")
                 connection.execute("COMMIT")
             if is_due:
                 os.rename(copy, f"{self.path}.version-{found}")

@@ -12,6 +12,7 @@ from limits.storage import Storage
 MAGIC = b"MechTECH limits\n"
 HEADER, SLOTS, BUCKETS, HIGHEST = len(MAGIC) + 16, 64, 512, 2**32 - 1
 SLOT = struct.Struct("<8sII")  # The key's hash, the count, and the second (since 1970) at which the window ends.
+SIZE = HEADER + BUCKETS * SLOTS * SLOT.size
 
 
 class FileStorage(Storage):
@@ -25,8 +26,7 @@ class FileStorage(Storage):
 
     def __init__(self, uri: str, wrap_exceptions: bool = False, **_options: object) -> None:
         super().__init__(uri, wrap_exceptions)
-        self._path, self._opened = uri.removeprefix("file://"), 0
-        self._lock = threading.Lock()  # A lock on the file keeps out other processes only.
+        self._path, self._opened, self._lock = uri.removeprefix("file://"), 0, threading.Lock()
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         return self._count(key, amount, expiry)[0]
@@ -48,7 +48,7 @@ class FileStorage(Storage):
 
     def _count(self, key: str, amount: int = 0, expiry: int = 0) -> tuple[int, int]:
         """Add the amount, and return the count and the end of the window. A key without a window begins one."""
-        with self._lock:
+        with self._lock:  # a lock on the file keeps out other processes only
             if (now := int(time.time())) != self._opened:
                 self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "rb", 0)
             file = self._file.fileno()
@@ -56,8 +56,8 @@ class FileStorage(Storage):
             try:
                 if now != self._opened:
                     header = os.pread(file, HEADER, 0)
-                    if not header.strip(b"\0"):
-                        os.pwrite(file, header := MAGIC + os.urandom(HEADER - len(MAGIC)), 0)
+                    if not header.strip(b"\0"):  # written whole, so that a disk that is full later stops no counting
+                        os.pwrite(file, (header := MAGIC + os.urandom(HEADER - len(MAGIC))).ljust(SIZE, b"\0"), 0)
                     if not header.startswith(MAGIC):
                         raise ValueError(f"{self._path} is not a file of rate limits")
                     self._salt, self._opened = header[len(MAGIC) :], now

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from limits.errors import StorageError
 
 from mechtech.version import VERSION
 from tests.endpoints import ENDPOINTS
@@ -86,3 +87,14 @@ def test_health_is_503_while_the_limits_cannot_count(client, environ):
     assert answer.status_code == 503
     assert (answer.json["database"], answer.json["limits"]) == ("ok", "error")
     assert client.get("/api/mechanics").json["error"] == "unavailable"
+
+
+def test_health_is_503_while_the_limits_can_only_be_read(client, app, monkeypatch):
+    """As where a Redis is full."""
+
+    def refuse(*_):
+        raise StorageError(MemoryError("no room"))
+
+    monkeypatch.setattr(app.extensions["mechtech.limiter"].storage, "incr", refuse)
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json["limits"]) == (503, "error")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import flask, succeeded
 from tests.gunicorn_server import Server
 from tests.tools import (
     all_workers_up,
@@ -160,7 +161,7 @@ def booked(server, mark: str) -> int:
 def healthy(server) -> bool:
     answer = server.call("GET", "/health")
     assert (answer.status, answer.json["status"]) in ((200, "OK"), (503, "ERROR")), answer
-    assert (answer.json["database"] == "ok") == (answer.status == 200)
+    assert ({answer.json["database"], answer.json["limits"]} == {"ok"}) == (answer.status == 200)
     return answer.status == 200
 
 
@@ -261,7 +262,7 @@ def small_disk(folder):
 
 @contextmanager
 def server_in(folder, log):
-    server = Server(settings(folder), log)
+    server = Server(settings(folder, TRUSTED_PROXIES="1"), log)
     server.acknowledged = set()
     try:
         server.start()
@@ -303,7 +304,11 @@ def test_a_read_only_database_is_503_and_well_again_by_itself(tmp_path):
 
 @pytest.mark.skipif(not CAN_MOUNT, reason="only a root that may mount can make a small disk; see no_file_may_grow")
 def test_a_full_disk_is_503_and_well_again_by_itself(tmp_path):
-    """Bookings until the disk takes no more, and some beyond that."""
+    """Bookings until the disk takes no more, and some beyond that. What reads is answered, also to new clients."""
+
+    def read(number):
+        return server.call("GET", "/api/mechanics/", headers={"X-Forwarded-For": f"10.0.0.{number}"}).status
+
     folder = tmp_path / "disk"
     folder.mkdir()
     with small_disk(folder), server_in(folder, tmp_path / "server.log") as server:
@@ -315,6 +320,13 @@ def test_a_full_disk_is_503_and_well_again_by_itself(tmp_path):
         answers = [status for n in range(5) for status in at_once(CLIENTS, lambda i, n=n: booked(server, f"{n} {i}"))]
         assert set(answers) <= {201, 503}
         assert 503 in answers
+        assert at_once(CLIENTS, read) == [200] * CLIENTS
+        killed = server.workers()
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not set(killed) & set(server.workers()) and len(server.workers()) == 2)
+        assert at_once(CLIENTS, lambda number: read(100 + number)) == [200] * CLIENTS
+        succeeded(flask(server.environ, "accounts"))
         (folder / "filler").unlink()
         check_well(server, "full")
 

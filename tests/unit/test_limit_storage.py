@@ -11,12 +11,11 @@ from types import SimpleNamespace
 import pytest
 from limits.errors import StorageError
 
-from mechtech.web.limit_storage import BUCKETS, HEADER, MAGIC, SLOT, SLOTS, FileStorage
+from mechtech.web.limit_storage import BUCKETS, HEADER, MAGIC, SIZE, SLOT, SLOTS, FileStorage
 from tests.forks import forks
 from tests.tools import at_once
 
 BUCKET = SLOTS * SLOT.size
-SIZE = HEADER + BUCKETS * BUCKET  # bytes, at most
 
 
 def test_a_file_that_finds_no_room_is_an_error_and_no_count(storage):
@@ -56,6 +55,12 @@ def flood(folder, clock, addresses: int, days: float) -> dict:
         assert storage.incr(f"LIMITER/10.{number}/api", 3600) == 1
     took = time.perf_counter() - started
     return {"addresses": addresses, "bytes": (folder / "hits").stat().st_size, "seconds": round(took, 1)}
+
+
+def test_the_room_on_the_disk_is_taken_with_the_first_count(storage, tmp_path):
+    """A disk that is full later stops no counting, and so no request that only reads."""
+    storage.incr("a", 60)
+    assert (tmp_path / "hits").stat().st_blocks * 512 >= SIZE
 
 
 def test_the_storage_never_grows(tmp_path, clock):
