@@ -128,6 +128,11 @@ class Formatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s%(of_request)s %(message)s", clock.ISO_8601)
         self._as_json = as_json
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """A warning or an error as one line, also where a library tells it in several."""
+        line = super().formatMessage(record)
+        return " ".join(line.split()) if record.levelno >= logging.WARNING else line
+
     def format(self, record: logging.LogRecord) -> str:
         request_id = request.environ.get("mechtech.request_id") if has_request_context() else None
         record.of_request = f" id={request_id}" if request_id else ""

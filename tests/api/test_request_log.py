@@ -1,5 +1,6 @@
 """The log: one line a request, under an id that the answer carries too, and no secrets in it."""
 
+import logging
 import re
 
 import pytest
@@ -281,6 +282,13 @@ def test_the_cause_of_a_500_is_in_the_log_under_the_request_id_and_nowhere_else(
     assert "no such table: contact_messages" in log or 'relation "contact_messages" does not exist' in log
     lines = [match.groupdict() for match in map(LINE.fullmatch, log.splitlines()) if match]
     assert [(line["id"], line["status"]) for line in lines] == [("the-one-that-failed", "500")]
+
+
+def test_an_error_of_several_lines_is_one_line(capfd, request):
+    """Each line of the log has its time then, and what a library quotes cannot look like a line of its own."""
+    fixtures(request, "app")
+    logging.getLogger("mechtech").error("unavailable: %s", "refused\n\tIs the server running?\n")
+    assert capfd.readouterr().err.endswith(" ERROR unavailable: refused Is the server running?\n")
 
 
 def test_an_answer_that_fails_while_it_is_written_is_a_500_too(capfd, request):
