@@ -15,8 +15,10 @@ import jwt
 import limits
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # in seconds
-SERVER = r"(?:[^/?#\n]*@)?(?:[^\s:/?#@\[\]]+|\[[0-9a-f:.]+\])(?::[0-9]+)?"  # of a URL, with a user and a password
-DATABASE_URL = rf"(postgres(?:ql)?://(?:{SERVER})?/[^?].*)"
+PLACE = r"(?:[^\s,:/?#@\[\]]+|\[[0-9a-f:.]+\])(?::[0-9]+)?"  # of a server
+SERVER = rf"(?:[^/?#\n]*@)?{PLACE}"  # of a URL, with a user and a password
+# libpq ends the user and the password at the first @, and tries several servers one after the other.
+DATABASE_URL = rf"(postgres(?:ql)?://(?:(?:[^/?#@\n]*@)?{PLACE}(?:,{PLACE})*)?/[^?].*)"
 MAIL_URL = f"(smtps?://{SERVER})/?"
 WEB_URL = rf"(https?://{SERVER}(?:/[^\s?#]*?)?)/*"  # what links begin with
 ADDRESS = r"([^\s@<>\x00-\x1f]+@[^\s@<>\x00-\x1f]+)"
@@ -30,11 +32,12 @@ def matching(pattern: str) -> Callable[[str], str]:
 
 
 def url(pattern: str) -> Callable[[str], str]:
-    """What reads URLs that match, with a port that there is, if they have one."""
+    """What reads URLs that match, with ports that there are, if they have any."""
 
     def read(text: str) -> str:
         found = matching(pattern)(text)
-        _require(urlsplit(found).port != 0)  # one above 65535 is a ValueError
+        for place in urlsplit(found).netloc.rpartition("@")[2].split(","):
+            _require(urlsplit(f"//{place}").port != 0)  # one above 65535 is a ValueError
         return found
 
     return read

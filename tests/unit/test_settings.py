@@ -58,7 +58,8 @@ WRONG = {
     "SITE_URL": ["/site", "https://mechtech.example/?page=1"],
     "METRICS_TOKEN": ["secret", "fifteen letters", "\udcff" * 16],
 }
-WRONG["DATABASE_URL"] += ["postgresql://host:99999/name", "postgresql://user:a/b@host/name"]
+WRONG["DATABASE_URL"] += ["postgresql://host:99999/name", "postgresql://user:a/b@host/name", "postgresql://a:b@c@d/e"]
+WRONG["DATABASE_URL"] += ["postgresql://host:1,host:0/name", "postgresql://host,/name"]
 WRONG["MAIL_URL"] += ["smtp://host:99999", "smtp://user:a/b@host:587", "smtp://user:a#b@host", "smtp://host?a=b"]
 WRONG["PUBLIC_URL"] += ["https://:443", "https://mechtech.example:99999", "https://mechtech.example:"]
 WRONG["RATE_LIMIT"] += ["100 per minute; 5 per second", "100 per minute, 5 per second"]
@@ -366,7 +367,7 @@ def _make_secrets(folder, rounds, barrier, made):
     "url",
     [
         "postgresql://user:hunter2@127.0.0.1/mechtech",
-        "postgresql://user:hunter2@hunter2@127.0.0.1/mechtech",
+        "postgresql://user:hunter2@127.0.0.2:5433,127.0.0.1/mechtech?target_session_attrs=read-write",
         "postgresql://127.0.0.1/mechtech?user=someone&password=hunter2&sslpassword=hunter2&sslmode=require",
     ],
 )
