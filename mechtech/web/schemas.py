@@ -1,6 +1,6 @@
 """What the schemas of all resources share: how they are read, and what an empty field and half a place mean."""
 
-from marshmallow import EXCLUDE, Schema, ValidationError, pre_load, validates_schema
+from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, pre_load, validates_schema
 
 from mechtech.web.fields import Number, Range, Text
 
@@ -15,11 +15,11 @@ class Input(Schema):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.sent_names = {field.data_key or name: field for name, field in self.fields.items()}
+        self.sent_names = {field.data_key or name: field for name, field in self.load_fields.items()}
 
     def unknown_names(self, data: dict) -> list[str]:
-        """The names that the schema does not read, as they were sent."""
-        return [name for name in data if name not in self.sent_names]
+        """The names that the schema does not read, as they were sent; none if its Meta includes unknown ones."""
+        return [name for name in data if name not in self.sent_names and self.unknown != INCLUDE]
 
     def read(self, data: dict) -> tuple[dict | None, dict[str, str]]:
         """The fields, and what is wrong with each, by the name it was sent under."""

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask import Blueprint, abort, g, got_request_exception, jsonify, make_response, request, url_for
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
 from mechtech import create_app
 from mechtech.settings import from_environment
@@ -27,6 +27,12 @@ class CarBody(Body):
     wheels = fields.List(fields.Nested(Wheel))
     spare = fields.Nested(Wheel)
     doors = fields.Dict(keys=fields.String(), values=fields.Integer())
+    made_at = fields.DateTime(dump_only=True)
+
+
+class AnyBody(Body):
+    class Meta:
+        unknown = INCLUDE
 
 
 @pytest.fixture
@@ -128,6 +134,15 @@ def app(tmp_path):
     def make_car(kind, fields):
         return {"list": [1], "response": jsonify(ok=True), "text": "made", "pair": ({"made": 1}, 201)}[kind]
 
+    @blueprint.route("/any", methods=["POST", "PUT"])
+    @takes(AnyBody)
+    def take_any(fields):
+        return {"took": fields}
+
+    @blueprint.get("/framed")
+    def show_framed():
+        return "", {"X-Frame-Options": "DENY", "content-security-policy": "img-src *", "Vary": "Accept"}
+
     @blueprint.post("/colours/<int(max=9):number>/<name>")
     @takes(CarBody)
     @anyone
@@ -211,6 +226,23 @@ def test_what_is_wrong_within_a_field_is_told_under_its_name(app, body):
 def test_a_view_that_takes_a_body_may_return_anything(app, kind, told):
     answer = app.test_client().post(f"/newcomer/car/{kind}", json={"horn": 1})
     assert (answer.status_code // 100, answer.get_json(silent=True)) == (2, told)
+
+
+def test_a_name_that_is_for_answers_only_is_unknown_in_a_body(app):
+    assert app.test_client().post("/newcomer/car/pair", json={"made_at": 1}).json["ignored"] == ["made_at"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_schema_may_include_names_that_it_does_not_know(app, method):
+    assert app.test_client().open("/newcomer/any", method=method, json={"horn": 1}).json == {"took": {"horn": 1}}
+
+
+def test_a_views_own_security_header_stands_in_place_of_the_default(app):
+    headers = app.test_client().get("/newcomer/framed").headers
+    assert headers.getlist("X-Frame-Options") == ["DENY"]
+    assert headers.getlist("Content-Security-Policy") == ["img-src *"]
+    assert headers.getlist("X-Content-Type-Options") == ["nosniff"]
+    assert headers.getlist("Vary") == ["Accept", "Origin"]
 
 
 def test_a_body_of_no_length_is_not_waited_for_where_the_server_does_not_end_it(app):
