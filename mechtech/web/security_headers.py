@@ -1,4 +1,4 @@
-"""What Helmet 7 sets by default, on every answer, beside what a view sets.
+"""What Helmet 7 sets by default, on every answer, but for what a view has set itself.
 
 Added at the WSGI level, where it costs next to nothing. environ["mechtech.headers"], begun by request_log.py, is what
 this one answer carries besides: its id, and what rate_limit.py tells.
@@ -24,8 +24,9 @@ HEADERS = [
     ("X-Frame-Options", "SAMEORIGIN"),
     ("X-Permitted-Cross-Domain-Policies", "none"),
     ("X-XSS-Protection", "0"),
-    ("Vary", "Origin"),  # not Helmet's: a cache must not give one site's CORS headers to another
 ]
+NAMES = {name.lower() for name, _ in HEADERS}
+VARY = [("Vary", "Origin")]  # not Helmet's: a cache must not give one site's CORS headers to another
 NOT_STORED = [("Cache-Control", "no-store")]  # on all under /api/
 
 
@@ -35,7 +36,9 @@ def init_app(app: Flask) -> None:
     def with_security_headers(environ, start_response):
         def start(status, headers, exc_info=None):
             private = NOT_STORED if f"{environ['PATH_INFO']}/".startswith("/api/") else []
-            return start_response(status, headers + HEADERS + private + environ["mechtech.headers"], exc_info)
+            own = {name.lower() for name, _ in headers}
+            added = HEADERS if NAMES.isdisjoint(own) else [one for one in HEADERS if one[0].lower() not in own]
+            return start_response(status, headers + added + VARY + private + environ["mechtech.headers"], exc_info)
 
         return inner(environ, start)
 
