@@ -214,13 +214,6 @@ def test_what_is_no_token_at_all_is_refused(lasting, token):
     assert not is_good(lasting, token)
 
 
-def test_a_cursor_is_no_token(client, customer):
-    book(client, customer)
-    book(client, customer)
-    cursor = client.get("/api/booking/?limit=1", token=customer).json["nextCursor"]
-    assert not is_good(client, cursor)
-
-
 @pytest.mark.parametrize(("ahead", "good"), [(55, True), (70, False), (3600, False)])
 def test_a_token_that_was_issued_more_than_a_minute_ahead_of_the_clock_is_refused(
     lasting, lasting_customer, ahead, good
