@@ -48,8 +48,9 @@ def when_ready(server):
 
 def pre_fork(server, worker):
     """Chooses the core that has the fewest workers, and has the worker import the code that is there now."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mechtech"]:
-        del sys.modules[name]
+    if not server.cfg.preload_app:  # an app that the master has made needs the modules that it was made of
+        for name in [name for name in sys.modules if name.partition(".")[0] == "mechtech"]:
+            del sys.modules[name]
     worker.core = free_core(server.WORKERS.values())
     gc.freeze()  # so that collections do not copy the memory that the worker shares with the master: 17 MB in all
 

@@ -2,6 +2,7 @@
 
 Imported only where METRICS_TOKEN is set: when prometheus-client is imported, it takes its mode for several processes if
 PROMETHEUS_MULTIPROC_DIR is set by then. Each process counts in files of its own there, and a scrape adds them up.
+With gunicorn's --preload that is too late, and a scrape has the process alone that answers it.
 """
 
 import os

@@ -8,7 +8,7 @@ import pytest
 
 from mechtech import create_app
 from mechtech.settings import from_environment
-from tests.conftest import SECRET, Api, signup
+from tests.conftest import CONTACT, SECRET, Api, signup
 from tests.gunicorn_server import ROOT, Server
 from tests.tools import wait_until
 from tests.unit.test_settings import WRONG
@@ -83,6 +83,12 @@ def test_gunicorn_reads_dotenv_beneath_its_environment(tmp_path):
         assert server.call("POST", "/api/auth/signup", body).status == 201
     assert (project / "of-dotenv.db").is_file()
     assert b"$2b$04$" in (project / "of-dotenv.db").read_bytes() + (project / "of-dotenv.db-wal").read_bytes()
+
+
+def test_gunicorn_may_load_the_app_before_it_forks(environ, tmp_path):
+    with Server(environ, tmp_path / "log", "--preload") as server:
+        assert server.call("GET", "/openapi.json").status == 200
+        assert server.call("POST", "/api/contact", CONTACT).status == 201
 
 
 def test_tokens_of_development_are_good_after_a_restart(environ, tmp_path):
