@@ -3,9 +3,10 @@
 Its own hooks count each endpoint apart and take 70 µs of a request's 210, even where they have nothing to count. One
 short before_request counts in its storage instead, where each request learns its own count.
 
-A view, or a blueprint's before_request function, may have a limit of its own besides: it is decorated by the `limit` or
-`shared_limit` of current_app.extensions["mechtech.limiter"]. What only the limiter's own before_request heeds does
-nothing here: a limit on a blueprint itself, default_limits, and @limiter.exempt.
+A view, or a blueprint's before_request function, may have a limit of its own besides, by the `limit` or `shared_limit`
+of the app's extensions["mechtech.limiter"]: as a decorator, or within the function, where current_app is known, as
+`with current_app.extensions["mechtech.limiter"].limit("5 per minute"):`. What only the limiter's own before_request
+heeds does nothing here: a limit on a blueprint itself, default_limits, and @limiter.exempt.
 """
 
 import math

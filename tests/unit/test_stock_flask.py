@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from flask import Blueprint, abort, g, got_request_exception, jsonify, make_response, request, url_for
+from flask import Blueprint, abort, current_app, g, got_request_exception, jsonify, make_response, request, url_for
 from marshmallow import INCLUDE, Schema, fields
 
 from mechtech import create_app
@@ -85,6 +85,11 @@ def app(tmp_path):
     @app.extensions["mechtech.limiter"].limit("2 per minute")
     def show_limited():
         return {}
+
+    @blueprint.get("/limited/within")
+    def show_limited_within():
+        with current_app.extensions["mechtech.limiter"].limit("2 per minute"):
+            return {}
 
     @blueprint.get("/limited/in-words")
     @app.extensions["mechtech.limiter"].limit("0 per minute", error_message="Slowly, please.")
@@ -254,9 +259,10 @@ def test_a_body_of_no_length_is_not_waited_for_where_the_server_does_not_end_it(
     assert asked == []
 
 
-def test_a_limit_of_flask_limiters_on_a_view_is_kept(app):
+@pytest.mark.parametrize("path", ["/newcomer/limited", "/newcomer/limited/within"])
+def test_a_limit_of_flask_limiters_on_a_view_or_within_it_is_kept(app, path):
     client = app.test_client()
-    answers = [client.get("/newcomer/limited") for _ in range(3)]
+    answers = [client.get(path) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].json["error"] == "rate_limited"
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 61
