@@ -3,6 +3,7 @@ import re
 import bcrypt
 import pytest
 
+from mechtech.accounts.repository import find_highest_cost
 from mechtech.web.limit_storage import HEADER, SLOT
 from tests.answers import refused, sql, wrong_fields
 from tests.conftest import signup
@@ -238,6 +239,24 @@ def test_nobody_logs_in_to_an_account_whose_hash_is_damaged(client, environ, dam
     refused(login(client, "old@example.com"), 401, "invalid_credentials")
 
 
+def test_a_damaged_hash_that_claims_a_high_cost_makes_no_failed_login_slow(app, environ):
+    add_user(environ, "$2b$31$" + "a" * 53)
+    with app.app_context():
+        assert find_highest_cost() == 0
+
+
+def test_a_login_that_renews_the_hash_undoes_no_new_password(client, environ, while_hashing):
+    add_user(environ, bcrypt.hashpw(b"password123", bcrypt.gensalt(5)).decode())
+    token = login(client, "old@example.com").json["token"]
+    sql(
+        environ["DB_PATH"], "UPDATE users SET password = ?", [bcrypt.hashpw(b"password123", bcrypt.gensalt(5)).decode()]
+    )
+    while_hashing(lambda: change_password(client, token))
+    assert login(client, "old@example.com").status_code == 200
+    refused(login(client, "old@example.com"), 401, "invalid_credentials")
+    assert login(client, "old@example.com", "new password").status_code == 200
+
+
 # Profile
 
 
@@ -277,15 +296,6 @@ def test_nobody_changes_their_address_or_role_or_somebody_else(client, customer)
     user = client.get("/api/auth/profile", token=customer).json["user"]
     assert (user["id"], user["email"], user["role"]) == (1, "customer@example.com", "customer")
     assert login(client, "customer@example.com", "password123").status_code == 200
-
-
-def test_the_profile_is_for_users(lasting):
-    refused(lasting.get("/api/auth/profile"), 401, "unauthorized")
-    refused(lasting.put("/api/auth/profile", {"name": "Ann"}), 401, "unauthorized")
-
-
-def test_validation_comes_before_authorization(lasting):
-    assert wrong_fields(lasting.put("/api/auth/profile", {"name": 7}, token="bad")) == {"name"}
 
 
 # A new password

@@ -358,7 +358,7 @@ def test_strings_are_trimmed_before_they_are_measured(client):
     assert (booking["email"], booking["phone"], booking["location"]) == ("a@b.example", "1234", None)
 
 
-def test_unknown_fields_are_ignored(client):
+def test_unknown_fields_change_nothing(client):
     made = book(client, status="completed", user_id=7, id=99, mechanic_id=1, mechanicId=1, role="admin", reference="X")
     assert made["bookingId"] == 1
     booking = view(client, made["bookingToken"], 1)
@@ -385,11 +385,6 @@ def test_an_admin_lists_everyones_bookings_newest_first(client, customer, admin)
     book(client, admin)
     listed = client.get("/api/booking/", token=admin).json
     assert (listed["total"], [row["id"] for row in listed["bookings"]]) == (3, [3, 2, 1])
-
-
-def test_a_list_needs_a_user(client):
-    refused(client.get("/api/booking/"), 401, "unauthorized")
-    refused(client.get("/api/booking/", token=book(client)["bookingToken"]), 401, "unauthorized")
 
 
 def test_a_list_without_rows_is_empty(client, customer):

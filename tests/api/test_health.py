@@ -22,10 +22,6 @@ def test_health_tells_that_the_database_answers(client):
         }
 
 
-def test_health_of_a_running_server(server):
-    assert server.call("GET", "/health").json["status"] == "OK"
-
-
 @pytest.mark.sqlite
 def test_health_is_503_while_the_database_is_broken(client, environ, caplog):
     file = Path(environ["DB_PATH"])
@@ -67,18 +63,6 @@ def test_the_index_lists_every_endpoint_and_who_may_call_it(client):
     listed = [(entry["method"], entry["path"].rstrip("/") or "/", entry["who"]) for entry in answer.json["endpoints"]]
     assert len(listed) == len(ENDPOINTS)
     assert set(listed) == ENDPOINTS
-
-
-def test_health_and_index_are_free(environ, request):
-    environ["RATE_LIMIT"] = "1 per hour"
-    client = request.getfixturevalue("client")
-    for path in ("/health", "/", "/health", "/"):
-        answer = client.get(path)
-        assert answer.status_code == 200
-        assert not [name for name, _ in answer.headers if name.startswith("X-RateLimit")]
-    assert client.get("/api/mechanics/").status_code == 200
-    assert client.get("/api/mechanics/").status_code == 429
-    assert client.get("/health").status_code == 200
 
 
 def test_health_is_503_while_the_limits_cannot_count(client, environ):

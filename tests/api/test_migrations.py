@@ -65,7 +65,10 @@ def test_a_database_of_the_version_before_loses_nothing_and_its_tokens_stay_good
     old_database(environ["DB_PATH"])
     now = int(time.time())
     token = jwt.encode({"userId": 1, "iat": now - 60, "exp": now + 600}, SECRET, "HS256")
+    ended = jwt.encode({"userId": 1, "iat": now - 120, "exp": now + 600}, SECRET, "HS256")
+    sql(environ["DB_PATH"], f"UPDATE users SET tokens_valid_from = {now - 90}")  # as a new password did then
     client = Api(started(environ).test_client())
+    assert client.get("/api/auth/profile", token=ended).status_code == 401
     assert client.get("/api/auth/profile", token=token).json["user"]["email"] == "Old@example.com"
     assert client.get("/api/booking/1", token=token).json["booking"]["history"][0]["by"] == "customer"
     versions = [(number,) for number in range(1, len(SCRIPTS) + 1)]

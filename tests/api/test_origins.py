@@ -149,11 +149,25 @@ def test_without_a_host_no_origin_is_the_same(production, client):
     assert_forbidden(from_page(client, "http://", headers={"Host": ""}))
 
 
-def test_behind_a_proxy_the_same_origin_is_the_one_the_browser_sees(production, environ, request):
-    environ["TRUSTED_PROXIES"] = "1"
+@pytest.mark.parametrize(
+    ("proxies", "schemes", "own"),
+    [
+        ("1", "https", "https"),
+        ("1", "https, http", "http"),
+        ("2", "https, http", "https"),
+        ("2", "http, https", "http"),
+    ],
+)
+def test_behind_proxies_the_same_origin_is_the_one_the_browser_sees(
+    production, environ, request, proxies, schemes, own
+):
+    """The outermost proxy that is trusted saw the browser; what stands before its word is the client's."""
+    environ["TRUSTED_PROXIES"] = proxies
     client = request.getfixturevalue("client")
-    base = {"base_url": "http://api.mechtech.com", "headers": {"X-Forwarded-Proto": "https"}}
-    assert from_page(client, "https://api.mechtech.com", **base).status_code == 200
+    base = {"base_url": "http://api.mechtech.com", "headers": {"X-Forwarded-Proto": schemes}}
+    for scheme in ("http", "https"):
+        answer = from_page(client, f"{scheme}://api.mechtech.com", **base)
+        assert answer.status_code == (200 if scheme == own else 403)
 
 
 def test_a_scheme_that_the_client_claims_is_not_believed_without_a_proxy(production, client):

@@ -257,6 +257,12 @@ def test_a_link_works_once_also_for_the_same_password(client, link):
     assert wrong_fields(reset(client, link, PERSON["password"])) == {"token"}
 
 
+def test_of_two_uses_of_a_link_at_once_one_sets_the_password(client, link, while_hashing):
+    while_hashing(lambda: reset(client, link, "the first one"))
+    assert wrong_fields(reset(client, link, "the second one")) == {"token"}
+    assert client.post("/api/auth/login", {**PERSON, "password": "the first one"}).status_code == 200
+
+
 def test_a_link_ends_when_another_one_is_used_and_not_by_signing_out(environ, app, client, link):
     ask(client, "/api/auth/forgot", PERSON["email"])
     client.post("/api/auth/logout", token=client.post("/api/auth/login", PERSON).json["token"])
