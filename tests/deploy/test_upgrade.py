@@ -3,7 +3,9 @@
 import os
 import signal
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -159,6 +161,41 @@ def test_an_upgrade_through_a_migration_fails_no_request(machine, site):
     backup = max(machine.backups.glob("upgrade-*.db"))
     assert backup.stat().st_mode & 0o777 == 0o600
     assert sql(backup, "SELECT MAX(version) FROM schema_migrations") == [(NEXT - 1,)]
+
+
+def test_an_upgrade_that_is_ended_in_its_rehearsal_ends_that_too(machine):
+    asked = machine.folder / "asked"
+    change(machine, HEALTH, WELL, f'"message": open("{asked}", "w") and __import__("time").sleep(5)')
+    machine.tag("slow")
+    before = machine.releases()
+    with ThreadPoolExecutor() as pool:
+        others = children()
+        ended = pool.submit(machine.upgrade, "slow")
+        wait_until(asked.exists)
+        rehearsal = int((machine.backups / "rehearsal/pid").read_text())
+        (script,) = set(children()) - set(others)
+        os.kill(script, signal.SIGTERM)
+        wait_until(lambda: not Path(f"/proc/{rehearsal}").exists())
+        assert "nothing is changed" in ended.result().stderr
+    assert machine.releases() == before
+
+
+def children() -> list[int]:
+    """The processes that this one has begun, whichever of its threads did."""
+    return [int(pid) for thread in Path("/proc/self/task").glob("*/children") for pid in thread.read_text().split()]
+
+
+def test_a_dump_that_fails_ends_an_upgrade_and_leaves_nothing(machine):
+    before = machine.releases(), set(machine.backups.iterdir())
+    settings, program = machine.home / ".env", machine.folder / "bin/pg_dump"
+    text = settings.read_text()
+    program.write_text('#!/bin/sh\necho part > "${2#--file=}"\nexit 1\n')
+    program.chmod(0o755)
+    settings.write_text(f"{text}DATABASE_URL=postgresql://127.0.0.1:1/nowhere\n")
+    result = machine.upgrade("first")
+    settings.write_text(text)
+    assert "nothing is changed" in result.stderr
+    assert (machine.releases(), set(machine.backups.iterdir())) == before
 
 
 def test_a_release_that_the_database_is_too_new_for_is_refused(machine):
