@@ -66,7 +66,7 @@ REMOVED = {
 
 def find_person(email: str) -> dict:
     """`email` in lower case, and `user_id`, 0 without an account. Raises Conflict for an admin and for a mechanic."""
-    account = accounts.find_login(email)
+    account = accounts.find_by_address(email)
     if account is not None and account["role"] == "admin":
         raise Conflict(f"{account['email']} is an admin: remove-admin comes first.")
     address = account["email"].lower() if account else address_key(email)

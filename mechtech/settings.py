@@ -16,7 +16,6 @@ from dotenv.parser import parse_stream
 
 from mechtech import setting_checks as checks
 from mechtech.cores import cores
-from mechtech.setting_checks import matching
 
 PROJECT = Path(__file__).parent.parent  # its `.env` counts, and a relative DB_PATH begins there
 SECRETS = ("JWT_SECRET", "JWT_SECRET_PREVIOUS", "METRICS_TOKEN")
@@ -73,7 +72,7 @@ def own_address(above: dict) -> str:
 class Settings:
     """Each setting, in lower case: its type, its default, what reads it, and what it must be."""
 
-    mechtech_env: str = setting("development", matching("(development|production)"), "development or production")
+    mechtech_env: str = setting("development", checks.matching("(development|production)"), "development or production")
     host: str = setting("127.0.0.1", checks.host, "an address of this machine")
     port: int = whole("3000", 1, 65535)
     db_path: str = setting("mechtech.db", lambda text: checks.file(PROJECT / text), "a file in a folder that exists")
@@ -97,12 +96,14 @@ class Settings:
     bcrypt_rounds: int = whole("10", 4, 20)
     web_concurrency: int = whole(lambda _: str(min(max(2, cores()), 64)), 1, 64)
     mail_url: str | None = setting(None, checks.url(checks.MAIL_URL), "like smtp://user:password@host:587")
-    mail_from: str | None = setting(no_sender, matching(checks.ADDRESS), "an e-mail address")
-    owner_email: str | None = setting(None, matching(checks.ADDRESS), "an e-mail address")
+    mail_from: str | None = setting(no_sender, checks.matching(checks.ADDRESS), "an e-mail address")
+    owner_email: str | None = setting(None, checks.matching(checks.ADDRESS), "an e-mail address")
     public_url: str = setting(own_address, checks.url(checks.WEB_URL), "like https://mechtech.com")
     site_url: str = setting(lambda above: above["public_url"], checks.url(checks.WEB_URL), "like https://mechtech.com")
-    metrics_token: str | None = setting(None, matching(r"([^\n\ud800-\udfff]{16,})"), "of at least 16 characters")
-    log_format: str = setting("text", matching("(text|json)"), "text or json")
+    metrics_token: str | None = setting(
+        None, checks.matching(r"([^\n\ud800-\udfff]{16,})"), "of at least 16 characters"
+    )
+    log_format: str = setting("text", checks.matching("(text|json)"), "text or json")
     texts: dict[str, str]  # the settings that are not empty, for people
 
     @property

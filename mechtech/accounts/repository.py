@@ -17,7 +17,7 @@ def find(user_id: int) -> dict | None:
     return _find("id = :id", {"id": user_id})
 
 
-def find_login(email: str) -> dict | None:
+def find_by_address(email: str) -> dict | None:
     """The account's row. The address may be in any case, and in either form of its domain."""
     for form in dict.fromkeys((email, clean_address(email))):
         account = _find("lower(email) = lower(:email)", {"email": form})

@@ -39,7 +39,7 @@ def signup(fields: dict) -> tuple[dict, int]:
 @gives(200, InvalidCredentials, RateLimited, message=SENTENCE, token=TOKEN, user=User)
 def login(fields: dict) -> dict:
     """Sign in."""
-    account = repository.find_login(fields["email"])
+    account = repository.find_by_address(fields["email"])
     if account is not None:
         request_log.name_account(account["id"])
     if not verify_login(fields["password"], fields["email"], account and account["password"]):
@@ -97,7 +97,7 @@ def forgot(fields: dict) -> tuple[dict, int]:
 
     The answer is the same, in the same time, whether there is an account or not.
     """
-    account = repository.find_login(fields["email"])
+    account = repository.find_by_address(fields["email"])
     content = account and {"email": account["email"], "account_id": account["id"], "key": repository.reset_key(account)}
     send_link("reset", address_key(fields["email"]), content)
     return {"message": "If there is an account with this address, a link for a new password is on its way."}, 202

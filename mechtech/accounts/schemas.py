@@ -7,14 +7,14 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from mechtech import texts
 from mechtech.passwords import LIMIT
 from mechtech.web.answers import Answer, Time
-from mechtech.web.fields import Email, Length, Named, Phone, Text, about
+from mechtech.web.fields import Email, Kind, Length, Phone, Text, about
 from mechtech.web.schemas import Body, Part
 
 PRINTABLE = validate.Regexp(rf"^[^{texts.CONTROLS}]*$", error="This has characters that cannot be printed.")
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
-class Password(Named, fields.String):
+class Password(Kind, fields.String):
     """The password of an account, never trimmed. Of any length: whether it is right is for the login to say."""
 
     default_error_messages = {"invalid": "This must be text."}

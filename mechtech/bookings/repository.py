@@ -108,7 +108,7 @@ def find(booking_id: int, caller: Caller) -> dict:
     return get_db().snapshot(read)
 
 
-def find_of(booking_id: int, address: str) -> dict | None:
+def find_with_address(booking_id: int, address: str) -> dict | None:
     """The booking, if it was made with this address, an address_key(), and its token is still good; else None."""
     row = get_db().one(f"SELECT {COLUMNS} {JOINED} WHERE bookings.id = :id", {"id": booking_id})
     if not row or address_key(row["email"]) != address:

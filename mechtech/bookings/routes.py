@@ -75,7 +75,7 @@ def send_its_link(id: int, fields: dict) -> tuple[dict, int]:
     The answer is the same, in the same time, whether the booking and the address belong together or not.
     """
     asked = address_key(fields["email"])
-    found = repository.find_of(id, asked)
+    found = repository.find_with_address(id, asked)
     send_link("link", f"{id} {asked}", found)
     return {"message": "If this booking was made with this address, its link is on its way there."}, 202
 

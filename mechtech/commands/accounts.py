@@ -21,7 +21,7 @@ def create_admin(email, name, existing):
         _set_password(account)
         repository.update(account["id"], {"role": "admin"})
         click.echo(f"{account['email']} is an admin now, with a new password; its sessions have ended.")
-    elif account := repository.find_login(email):
+    elif account := repository.find_by_address(email):
         raise Conflict(f"{_shown(account)} If it is to be the admin, with a new password, add --existing.")
     else:
         fields = _valid(SignupBody, name=name, email=email)
@@ -73,7 +73,7 @@ def unlock(email):
 
 
 def _find(email: str) -> dict:
-    account = repository.find_login(email)
+    account = repository.find_by_address(email)
     if account is None:
         raise NotFound(f"There is no account {email}.")
     return account

@@ -36,8 +36,8 @@ class OneOf(validate.OneOf):
     default_message = "This must be one of {choices}."
 
 
-class Named:
-    """A mixin: messages for a missing value, metadata in `described`, and the validators that a kind `always` has."""
+class Kind:
+    """What each kind has: messages for a missing value, metadata in `described`, validators that it `always` asks."""
 
     default_error_messages = {"required": "This field is required.", "null": "This field is required."}
     described: dict = {}
@@ -48,7 +48,7 @@ class Named:
         self.validators[:0] = self.always
 
 
-class Text(Named, fields.String):
+class Text(Kind, fields.String):
     """Trimmed text with a character that can be seen. A required one is not empty.
 
     multiline: whether it may have line breaks and tabs. A subclass may clean the text, and ask for a form.
@@ -127,7 +127,7 @@ class Choice(Text):
         super().__init__(**kwargs)
 
 
-class Number(Named, fields.Float):
+class Number(Kind, fields.Float):
     default_error_messages = {
         "invalid": "This must be a number.",
         "too_large": "This number is too large or too small.",
@@ -140,7 +140,7 @@ class Number(Named, fields.Float):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class Whole(Named, fields.Integer):
+class Whole(Kind, fields.Integer):
     """A whole number; 5.0 is one."""
 
     default_error_messages = {"invalid": "This must be a whole number."}
@@ -151,7 +151,7 @@ class Whole(Named, fields.Integer):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class Flag(Named, fields.Boolean):
+class Flag(Kind, fields.Boolean):
     """true, false, 1 or 0; loads as 1 or 0."""
 
     default_error_messages = {"invalid": "This must be true or false."}

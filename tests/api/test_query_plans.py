@@ -119,7 +119,7 @@ def drive(client):
     client.post("/api/booking/1/link", {"email": BOOKING["email"]})
     client.post("/api/auth/logout", token=signup(client, "leaves@example.com"))
     with client.client.application.app_context():
-        account = accounts.find_login("leaves@example.com")
+        account = accounts.find_by_address("leaves@example.com")
         link = tokens.for_reset(account["id"], accounts.reset_key(account))
     assert client.post("/api/auth/reset", {"token": link, "newPassword": "password123"}).status_code == 200
     costly = {"password": bcrypt.hashpw(b"password123", bcrypt.gensalt(5)).decode()}

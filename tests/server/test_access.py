@@ -173,7 +173,7 @@ class World:
     def reset_token(self) -> str:
         """That of a link for the stranger's password."""
         with self.app.app_context():
-            account = accounts.find_login("stranger@example.com")
+            account = accounts.find_by_address("stranger@example.com")
             return tokens.for_reset(account["id"], accounts.reset_key(account))
 
     def body(self, kind):
