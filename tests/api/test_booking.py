@@ -405,6 +405,19 @@ def test_a_cursor_leads_from_page_to_page_until_it_is_null(client, customer):
     assert pages == [[5, 4], [3, 2], [1]]
 
 
+@pytest.mark.parametrize("order, found", [("newest", [4, 1, 3, 2, 5]), ("oldest", [5, 2, 3, 1, 4])])
+def test_pages_go_by_time_whatever_the_numbers(app, client, customer, order, found):
+    for day in (19, 18, 18, 20, 17):
+        row = {"at": f"2026-01-{day}T10:30:00Z", "id": book(client, customer)["bookingId"]}
+        app.extensions["mechtech.db"].write("UPDATE bookings SET created_at = :at WHERE id = :id", row)
+    ids, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"/api/booking/?order={order}&limit=2{cursor}", token=customer).json
+        ids += [row["id"] for row in page["bookings"]]
+        cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+    assert ids == found
+
+
 def test_a_last_page_that_is_full_has_no_next_one(client, customer):
     for _ in range(4):
         book(client, customer)

@@ -41,6 +41,15 @@ def test_every_endpoint_is_described_and_nothing_else(description):
     assert described == {(method, path) for method, path, _ in ENDPOINTS}
 
 
+def test_an_object_of_an_answer_has_all_that_is_described_but_for_what_is_optional(description):
+    described = description["components"]["schemas"]
+    for name in ("User", "Booking", "WholeBooking", "Message", "Mechanic", "RecentService"):
+        assert set(described[name]["required"]) == set(described[name]["properties"])
+    assert set(described["MechanicFound"]["properties"]) - set(described["MechanicFound"]["required"]) == {
+        "distance_km"
+    }
+
+
 @pytest.mark.own_database
 def test_a_route_that_says_nothing_of_itself_is_left_out(app):
     @app.get("/undescribed")

@@ -2,10 +2,12 @@
 
 import logging
 import re
+from logging import makeLogRecord
 
 import pytest
 
 from mechtech import clock
+from mechtech.web.request_log import without_secrets
 from tests.conftest import BOOKING, CONTACT, MECHANIC, book, signup
 
 pytestmark = pytest.mark.own_database
@@ -262,6 +264,12 @@ def test_no_body_token_password_or_address_of_mail_is_logged(capfd, request):
     for token in tokens:
         assert token.split(".")[1].lower() not in everything
         assert token.split(".")[2].lower() not in everything
+
+
+def test_a_query_is_left_out_of_what_gunicorn_says_of_a_request():
+    record = makeLogRecord({"msg": "Error handling request %s", "args": ("/api/booking?token=hidden",)})
+    assert without_secrets(record)
+    assert record.getMessage() == "Error handling request /api/booking"
 
 
 def test_the_cause_of_a_500_is_in_the_log_under_the_request_id_and_nowhere_else(capfd, request):
