@@ -13,6 +13,7 @@ from mechtech.signals import limit_refused
 from mechtech.web.rate_limit import limiter
 
 LINKS = limits.parse("10 per 15 minutes")
+FARTHEST_SECONDS = 86400  # no pause is as long: a mail that is due later was written by a clock that was ahead
 SENDING_SECONDS = 600  # how long a sender has for the mail that it claimed, before another may claim it
 
 
@@ -54,16 +55,20 @@ def claim() -> dict | None:
         """
         UPDATE outbox
         SET due_at = :until, tries = tries + 1
-        WHERE due_at <= :now AND id = (
+        WHERE (due_at <= :now OR due_at > :farthest) AND id = (
             SELECT id
             FROM outbox
-            WHERE sent_at IS NULL AND given_up_at IS NULL AND due_at <= :now
+            WHERE sent_at IS NULL AND given_up_at IS NULL AND (due_at <= :now OR due_at > :farthest)
             ORDER BY due_at, id
             LIMIT 1
         )
         RETURNING *
         """,
-        {"now": clock.text(clock.now()), "until": clock.text(clock.now() + SENDING_SECONDS)},
+        {
+            "now": clock.text(clock.now()),
+            "until": clock.text(clock.now() + SENDING_SECONDS),
+            "farthest": clock.text(clock.now() + FARTHEST_SECONDS),
+        },
     )
     return claimed[0] if claimed else None
 

@@ -6,6 +6,8 @@ import time
 import jwt
 import pytest
 
+from mechtech import clock
+from mechtech.mail import outbox
 from mechtech.mail.letters import letter
 from tests.answers import refused, sql, wrong_fields
 from tests.conftest import BOOKING, CONTACT, SECRET, Api, book, hire, signup, started
@@ -71,6 +73,14 @@ def test_without_owner_email_only_the_customer_is_told(environ):
     book(client)
     client.post("/api/contact/", CONTACT)
     assert kinds(environ) == ["booked"]
+
+
+def test_a_mail_that_was_written_while_the_clock_was_ahead_is_sent_when_it_is_right(app, client, monkeypatch):
+    with monkeypatch.context() as ahead:
+        ahead.setattr(clock, "now", lambda: int(time.time()) + 30 * 86400)
+        book(client)
+    with app.app_context():
+        assert [outbox.claim()["kind"], outbox.claim()["kind"], outbox.claim()] == ["owner_booking", "booked", None]
 
 
 def test_a_retry_is_told_once(environ, client):
