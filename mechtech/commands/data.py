@@ -104,7 +104,8 @@ def backup(file, keep):
         )
     content = back_up(_path(), dated)
     click.echo(f"{dated} holds {content}.")
-    for older in _of_pattern(file)[keep:] if keep else ():
+    others = [other for other in _of_pattern(file) if other != dated]  # of a clock that was ahead, some may be newer
+    for older in others[keep - 1 :] if keep else ():
         older.unlink()
         click.echo(f"{older} is removed.")
 

@@ -108,6 +108,15 @@ def test_keep_leaves_the_newest_of_the_pattern_and_every_other_file(environ, pat
     assert new in said and "2026-01-02.db is removed" in said
 
 
+def test_keep_never_removes_the_backup_that_was_just_made(environ, path, tmp_path):
+    """Though others seem newer: they were made while the clock was ahead."""
+    for name in ("2099-01-01.db", "2099-01-02.db"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (4e9, 4e9))
+    succeeded(flask(environ, "backup", str(tmp_path / "%Y-%m-%d.db"), "--keep", "2"))
+    assert len([file for file in tmp_path.glob("20*.db") if file.stat().st_size]) == 1
+
+
 @pytest.mark.parametrize("name, keep", [("backup.db", "1"), ("%F.db", "1"), ("%Y.db", "0"), ("%Y.db", "many")])
 def test_keep_needs_a_time_in_the_name_and_a_number(environ, path, tmp_path, name, keep):
     before = contents(tmp_path)
