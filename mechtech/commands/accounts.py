@@ -18,8 +18,7 @@ def create_admin(email, name, existing):
     if existing:
         account = _find(email)
         click.echo(_shown(account))
-        _set_password(account)
-        repository.update(account["id"], {"role": "admin"})
+        _set_password(account, role="admin")
         click.echo(f"{account['email']} is an admin now, with a new password; its sessions have ended.")
     elif account := repository.find_by_address(email):
         raise Conflict(f"{_shown(account)} If it is to be the admin, with a new password, add --existing.")
@@ -83,8 +82,8 @@ def _shown(account: dict) -> str:
     return f"{account['email']} is an account of {account['name']!r}, made {account['created_at']}."
 
 
-def _set_password(account: dict) -> None:
-    changes = repository.new_password(get_hasher().hash(_valid(ConfirmedBody)["password"]))
+def _set_password(account: dict, **changes: str) -> None:
+    changes |= repository.new_password(get_hasher().hash(_valid(ConfirmedBody)["password"]))
     if repository.update(account["id"], changes, instead_of=account["password"]) is None:
         raise Conflict("The password was changed meanwhile. Nothing was done.")
 
