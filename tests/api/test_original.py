@@ -314,6 +314,12 @@ def test_every_booking_has_a_history(taken, client, office, first, actor):
         assert history == ([begun] if status == "pending" else [begun, now])
 
 
+def test_a_history_goes_forward_where_a_booking_was_changed_before_it_was_made(original, app):
+    original.add("bookings", {**BOOKING, "user_id": None, "created_at": LATER, "updated_at": THEN})
+    (step,) = imported(app, original, "booking_history")
+    assert step["at"] == ISO_LATER
+
+
 def test_the_mechanics_come_out_in_the_contracts_shape(taken, client, office):
     times = {"created_at": ISO_THEN, "updated_at": ISO_LATER}
     assert client.get("/api/mechanics/").json == {"total": 1, "mechanics": [{**MECHANIC, **times, "review_count": 1}]}
@@ -365,6 +371,20 @@ def test_new_rows_get_the_next_numbers(taken, client):
     assert book(client)["id"] == "BK000011"
     signup(client)
     assert max(row["id"] for row in ours(taken, "users")) == 3
+
+
+@pytest.mark.parametrize("id", [-1, 0, 10**9, 2**63 - 1])
+def test_an_id_that_no_path_can_have_or_that_leaves_none_for_new_rows_is_refused(original, app, id):
+    original.add("contact_messages", {**MESSAGE, "id": id})
+    assert f"contact_messages {id}: " in refusal(app, original.path)
+
+
+@pytest.mark.parametrize("last", [2**63 - 1, "many", -1])
+def test_a_damaged_sequence_leaves_numbers_for_new_rows(original, app, client, last):
+    original.add("contact_messages", MESSAGE)
+    sql(original.path, "UPDATE sqlite_sequence SET seq = ?", (last,))
+    said(app, original.path)
+    assert client.post("/api/contact", CONTACT).status_code == 201
 
 
 def test_a_number_whose_row_is_gone_is_not_given_again(filled, app, client):
@@ -419,6 +439,7 @@ def test_a_value_that_does_not_fit_ends_as_none(original, app, table, row, kept)
         ("yesterday", LATER, (ISO_LATER, ISO_LATER)),
         ("2026-01-19T10:30:00.000Z", "2026-01-20T10:15:30+02:00", (ISO_THEN, ISO_LATER)),
         (1768818600000, 1768896930999, (ISO_THEN, ISO_LATER)),
+        ("0005-03-01", -62135596800000, ("0005-03-01T00:00:00Z", "0001-01-01T00:00:00Z")),
     ],
 )
 def test_a_time_becomes_iso_8601(original, app, created, updated, kept):

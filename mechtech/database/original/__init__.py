@@ -18,6 +18,7 @@ from mechtech.errors import Conflict
 from mechtech.texts import address_key, clean_address
 
 PROGRESS_ROWS = 50_000  # between two calls of `progress`
+HIGHEST_ID = 999_999_999  # so that there are numbers left for new rows
 SCRIPTS = Path(__file__).parent
 
 
@@ -55,6 +56,8 @@ def _import(connection: sqlite3.Connection, progress: Callable[[str, int, int], 
     for table in TABLES:
         _show(connection, table)
         read[table] = _count(connection, f"their_{table}")
+        for (id,) in connection.execute(f"SELECT id FROM their_{table} WHERE id NOT BETWEEN 1 AND {HIGHEST_ID}"):
+            raise Conflict(f"{table} {id}: change this id in a copy of the file to one from 1 to {HIGHEST_ID:,}.")
     _run(tx, "views.sql")
     if twins := connection.execute("SELECT ids FROM twins").fetchall():
         raise Conflict(
@@ -66,11 +69,11 @@ def _import(connection: sqlite3.Connection, progress: Callable[[str, int, int], 
         # Numbers that the original gave are not given again, even if their rows are gone.
         connection.execute("DELETE FROM main.sqlite_sequence")
         connection.execute(
-            """
+            f"""
             INSERT INTO main.sqlite_sequence
             SELECT name, seq
             FROM original.sqlite_sequence
-            WHERE name IN (SELECT name FROM main.sqlite_schema)
+            WHERE name IN (SELECT name FROM main.sqlite_schema) AND seq BETWEEN 0 AND {HIGHEST_ID}
             """
         )
     _run(tx, "copy.sql")
@@ -143,5 +146,5 @@ def _iso_time(*values: str | float | bytes | None) -> str | None:
                 datetime.fromisoformat(value) if isinstance(value, str) else datetime.fromtimestamp(value / 1000, UTC)
             )
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return moment.astimezone(UTC).strftime(clock.ISO_8601)
+            return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return None

@@ -1,8 +1,9 @@
 -- Adds what our tables have beside the original's rows, when these are copied.
 
--- The original kept no history. The row of a booking tells its status, and when it was last changed.
+-- The original kept no history. The row of a booking tells its status, and when it was last changed, which was not
+-- before it was made.
 INSERT INTO main.booking_history (booking_id, step, status, at, actor)
-SELECT id, 1, status, updated_at, 'admin'
+SELECT id, 1, status, MAX(created_at, updated_at), 'admin'
 FROM main.bookings
 WHERE status <> 'pending';
 
