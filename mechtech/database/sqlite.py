@@ -83,7 +83,7 @@ class Database(database.Database):
         self._made = True
 
     def _bring_up_to_date(self) -> None:
-        copy = f"{self.path}.unfinished-copy"  # its name until the migrations have run
+        copy = f"{self.path}.unfinished-copy"  # its name until the migrations have run, and are to be committed
         with closing(self._file.connect("rwc")) as connection:
             connection.execute("BEGIN IMMEDIATE")
             tx = Transaction(connection)
@@ -96,9 +96,9 @@ class Database(database.Database):
                 # The mark in the header that it is ours. Where it is there, a full disk does not matter yet.
                 if tx.one("PRAGMA user_version") != {"user_version": self.latest} or not os.access(self.path, os.W_OK):
                     connection.execute(f"PRAGMA user_version = {self.latest}")
+                if is_due:
+                    os.rename(copy, f"{self.path}.version-{found}")
                 connection.execute("COMMIT")
-            if is_due:
-                os.rename(copy, f"{self.path}.version-{found}")
             connection.execute("PRAGMA journal_mode = WAL")  # after that, so that the version is in the file itself
             self._file.recognize()
 

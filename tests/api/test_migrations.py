@@ -104,6 +104,14 @@ def test_a_migration_that_fails_changes_nothing_and_leaves_no_copy_of_its_own(tm
     assert not list(tmp_path.glob("*unfinished*"))
 
 
+def test_nothing_is_migrated_where_the_copy_cannot_get_its_name(tmp_path):
+    old_database(tmp_path / "old.db")
+    (tmp_path / "old.db.version-1").mkdir()
+    with pytest.raises(OSError):
+        Database(str(tmp_path / "old.db"), SCHEMA, SCRIPTS).make()
+    assert migrate_version(tmp_path / "old.db") == 1
+
+
 @pytest.mark.parametrize("table", ["pets (name TEXT)", "schema_migrations (version TEXT)"])
 def test_a_database_of_another_program_is_refused_and_stays_as_it_is(environ, table):
     sql(environ["DB_PATH"], f"CREATE TABLE {table}")
