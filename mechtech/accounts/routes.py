@@ -65,12 +65,12 @@ def show_profile(caller: Caller) -> dict:
 def update_profile(fields: dict, caller: Caller) -> dict:
     """Change one's own name, phone or password."""
     current, new = fields.pop("current_password", None), fields.pop("password", None)
+    old = caller.user["password"]
     if new is None:
-        account = repository.update(caller.user_id, fields)
-        if account is None:  # deleted meanwhile
+        account = repository.update(caller.user_id, fields, instead_of=old)
+        if account is None:  # forgotten meanwhile, or given a new password, which ends the token
             raise InvalidToken
         return {"message": "Your profile is saved.", "user": _shown(account)}
-    old = caller.user["password"]
     if not verify_login(current, caller.user["email"], old):
         raise Invalid(fields=WRONG_PASSWORD)
     account = repository.update(caller.user_id, fields | _hashed(new), instead_of=old)

@@ -6,6 +6,7 @@ import tracemalloc
 import pytest
 
 from mechtech import clock
+from mechtech.accounts import repository as accounts
 from tests.answers import refused, sql
 from tests.conftest import BOOKING, CONTACT, book, complete, hire, make_admin, signup
 from tests.gunicorn_server import ROOT
@@ -194,6 +195,18 @@ def test_forget_finds_an_address_in_any_case_of_any_script(command, environ, cli
     for table, column in tables.items():
         remain = sql(environ["DB_PATH"], f"SELECT {column} FROM {table} WHERE {column} NOT LIKE 'forgotten@%'")
         assert remain == [("gross@mail.example",)]
+
+
+def test_what_is_saved_in_a_profile_meanwhile_does_not_bring_a_forgotten_person_back(command, client, monkeypatch):
+    token, save = signup(client, "ann@example.com"), accounts.update
+
+    def save_late(*args, **kwargs):
+        command("forget", "ann@example.com", "--yes")
+        return save(*args, **kwargs)
+
+    monkeypatch.setattr(accounts, "update", save_late)
+    refused(client.put("/api/auth/profile", {"name": "Ann", "phone": "5550177"}, token=token), 401, "unauthorized")
+    assert "Ann" not in command("accounts")[0]
 
 
 def test_forget_asks_first(command, ann, stored):
