@@ -605,11 +605,12 @@ def test_other_addresses_stay_as_they_are(original, app, email):
 
 def test_the_import_ends_with_a_table_and_the_accounts_that_need_attention(filled, app):
     filled.add("users", {**USER, "id": 7, "email": "", "password": "$2b$10$" + "e" * 53})
+    filled.add("users", {**USER, "id": 8, "email": "slow@example.com", "password": "$2b$21$" + "e" * 53})
     filled.add("service_history", {**SERVICE, "id": 7, "booking_id": 1})
-    said_last = said(app, filled.path).splitlines()[-9:]
+    said_last = said(app, filled.path).splitlines()[-10:]
     assert [line.split() for line in said_last[:6]] == [
         ["Table", "Read", "Written", "Set", "aside"],
-        ["users", "3", "3", "0"],
+        ["users", "4", "4", "0"],
         ["mechanics", "2", "2", "0"],
         ["bookings", "10", "10", "0"],
         ["service_history", "2", "1", "1"],
@@ -618,6 +619,7 @@ def test_the_import_ends_with_a_table_and_the_accounts_that_need_attention(fille
     assert said_last[6] == "Accounts that need attention:"
     assert "user 2 has a password that is not stored as a bcrypt hash" in said_last[7]
     assert "user 7 has no e-mail address" in said_last[8]
+    assert "user 8 has a password that is not" in said_last[9]
 
 
 @pytest.mark.own_database
