@@ -1,6 +1,7 @@
 """Makes people's data anonymous: that of one person, or what is old. Bookings stay, as numbers about no person."""
 
 import json
+import secrets
 
 from mechtech import clock
 from mechtech.accounts import repository as accounts
@@ -42,7 +43,7 @@ FORGET = {  # how each row is forgotten. No password is that of the account any 
     "accounts": (
         """
         UPDATE users
-        SET name = 'Forgotten', email = id || '.' || :address, phone = NULL, password = '', token_key = :token_key,
+        SET name = 'Forgotten', email = :mark || '.' || :address, phone = NULL, password = '', token_key = :token_key,
             updated_at = :now
         WHERE id = :id
         """,
@@ -97,9 +98,11 @@ def find_about(tx: Transaction | Database, person: dict) -> dict[str, list[int]]
 
 def forget(person: dict) -> dict[str, list[int]]:
     """Make a person's bookings and account anonymous and delete the rest; the ids of all this, by kind."""
-    new = {"address": ADDRESS, **accounts.new_key(), "now": clock.text(clock.now())}
+    mark = secrets.token_hex(8)  # so that nobody can have this address already
+    new = {"address": ADDRESS, "mark": mark, **accounts.new_key(), "now": clock.text(clock.now())}
 
     def forget_all(tx: Transaction) -> dict[str, list[int]]:
+        tx.all(ABOUT_A_PERSON["bookings"], person, lock=True)  # changes that are under way may write down mails
         found = find_about(tx, person)
         if "original_services_set_aside" in tx.tables():  # by the takeover of the original's database
             for kind, column in (("accounts", "user_id"), ("bookings", "booking_id")):

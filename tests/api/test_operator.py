@@ -209,6 +209,12 @@ def test_what_is_saved_in_a_profile_meanwhile_does_not_bring_a_forgotten_person_
     assert "Ann" not in command("accounts")[0]
 
 
+def test_nobody_can_have_the_address_that_a_forgotten_person_gets(command, client):
+    signup(client, "ann@example.com")
+    signup(client, "1.forgotten@mechtech.invalid")
+    assert command("forget", "ann@example.com", "--yes")[1] == 0
+
+
 def test_forget_asks_first(command, ann, stored):
     before = stored()
     for typed in ("", "n\n", "\n"):

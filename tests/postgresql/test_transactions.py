@@ -1,13 +1,18 @@
 """Transactions that the server gave up for the sake of others are tried again, a bounded number of times."""
 
-from threading import Barrier
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
 
 import pytest
 
+from mechtech import privacy
 from mechtech.database import migrate
 from mechtech.database.postgresql import TRIES, Database
 from mechtech.errors import Unavailable
-from tests.tools import at_once
+from mechtech.mail import outbox
+from tests.answers import sql
+from tests.conftest import BOOKING, book
+from tests.tools import at_once, wait_until
 
 
 @pytest.fixture
@@ -82,3 +87,28 @@ def test_a_mistake_of_ours_is_not_tried_again(database):
         database.transaction(work)
     assert len(tries) == 1
     assert database.one("SELECT 1 AS one") == {"one": 1}
+
+
+def test_forget_finds_the_mail_of_a_change_that_was_under_way(app, client, environ):
+    book(client)
+    database, locked, forgetting = app.extensions["mechtech.db"], Event(), Event()
+
+    def change(tx):
+        booking = tx.one("SELECT * FROM bookings", lock=True)
+        locked.set()
+        forgetting.wait(10)
+        outbox.add(tx, app.config["settings"], "cancelled", booking)
+
+    def forget():
+        with app.app_context():
+            privacy.forget(privacy.find_person(BOOKING["email"]))
+
+    with ThreadPoolExecutor(2) as pool:
+        changed = pool.submit(database.transaction, change)
+        locked.wait(10)
+        forgotten = pool.submit(forget)
+        waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        wait_until(lambda: sql(environ["DB_PATH"], waits))
+        forgetting.set()
+        changed.result(), forgotten.result()
+    assert sql(environ["DB_PATH"], "SELECT recipient FROM outbox WHERE recipient <> ''") == []
