@@ -8,11 +8,14 @@ export function client(api, { storage = localStorage, onExpired = () => {} } = {
   const opener = (reference) => storage.getItem(`mechtech.${reference}`) ?? account();
   const keep = ({ token, user }) => (storage.setItem("mechtech.token", token), user);
 
-  async function call(method, path, body, token = account(), key = null) {
-    const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(key && { "Idempotency-Key": key }) };
+  const noAnswer = () => Promise.reject(new TypeError("The service cannot be reached. Please try again."));
+
+  async function call(method, path, body, token = account(), headers = {}) {
+    if (token) headers.Authorization = `Bearer ${token}`;
     if (body) headers["Content-Type"] = "application/json";
-    const response = await fetch(`${api}/api/${path}`, { method, headers, body: body && JSON.stringify(body) });
-    const answer = await response.json().catch(() => ({ error: "unavailable", message: "Please try again." }));
+    const request = { method, headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(30_000) };
+    const response = await fetch(`${api}/api/${path}`, request).catch(noAnswer);
+    const answer = await response.json().catch(noAnswer);
     if (response.ok) return answer;
     if (token && token === account() && ["token_expired", "unauthorized"].includes(answer.error)) {
       storage.removeItem("mechtech.token");
@@ -21,19 +24,19 @@ export function client(api, { storage = localStorage, onExpired = () => {} } = {
     throw Object.assign(new Error(), answer, { status: response.status, headers: response.headers });
   }
   /** A POST that makes one row, whether it is sent again by itself, since no answer came, or by another press. */
-  async function make(path, body, triesLeft = 2) {
+  async function make(path, body) {
     const sent = path + JSON.stringify(body);
-    unfinished[sent] ??= crypto.getRandomValues(new Uint32Array(4)).join("-");
-    try {
-      const made = await call("POST", path, body, account(), unfinished[sent]);
-      delete unfinished[sent];
-      if (made.bookingToken) storage.setItem(`mechtech.${made.id}`, made.bookingToken);
-      return made;
-    } catch (failure) {
-      if (failure.status < 502 || !triesLeft) throw failure;
+    const key = (unfinished[sent] ??= crypto.getRandomValues(new Uint32Array(4)).join("-"));
+    const send = () => call("POST", path, body, account(), { "Idempotency-Key": key });
+    const again = async (failure) => {
+      if (failure.status < 502) throw failure;
       await new Promise((resolve) => setTimeout(resolve, 1000));
-      return make(path, body, triesLeft - 1);
-    }
+      return send();
+    };
+    const made = await send().catch(again).catch(again);
+    delete unfinished[sent];
+    if (made.bookingToken) storage.setItem(`mechtech.${made.id}`, made.bookingToken);
+    return made;
   }
   return {
     call, // for what has no function here: call("PUT", "auth/profile", { phone: null })

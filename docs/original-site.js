@@ -21,7 +21,7 @@
     const token = sessionStorage.getItem("mechtech.token");
     const headers = { Authorization: `Bearer ${token}` };
     const response = await send(`${api}${path}?limit=200`, { headers });
-    if (response.status === 401) {
+    if ([401, 403].includes(response.status)) {
       if (token === sessionStorage.getItem("mechtech.token")) await (signingIn ??= askToSignIn());
       return load(path); // at once, where another list's sign-in came before this answer
     }
@@ -40,7 +40,7 @@
   const askToSignIn = () => new Promise((resolve) => {
     const dialog = document.body.appendChild(document.createElement("dialog"));
     dialog.style = "margin: auto; padding: 2rem";
-    dialog.innerHTML = `<form><p role="alert">Please sign in.</p>
+    dialog.innerHTML = `<form><p role="alert">Please sign in as an admin.</p>
       <p><label>E-mail <input name="email" type="email" autocomplete="username"></label></p>
       <p><label>Password <input name="password" type="password" autocomplete="current-password"></label></p>
       <button>Sign in</button></form>`;
@@ -49,7 +49,8 @@
       event.preventDefault();
       const body = JSON.stringify(Object.fromEntries(new FormData(event.target)));
       const login = { method: "POST", headers: { "Content-Type": "application/json" }, body };
-      const { token, message } = await send(`${api}/api/auth/login`, login).then((response) => response.json());
+      const { token, message } = await send(`${api}/api/auth/login`, login).then((response) => response.json()).catch(
+        () => ({ message: "The service cannot be reached. Please try again." }));
       if (!token) return (dialog.querySelector("p").textContent = message);
       sessionStorage.setItem("mechtech.token", token);
       dialog.remove();

@@ -21,6 +21,8 @@ AXE = NODE / "axe-core/axe.min.js"
 MILLISECONDS = 30_000  # until what does not come has failed; Chromium takes seconds to begin where nothing is cached
 expect.set_options(timeout=MILLISECONDS)
 ADMIN, OWNER = "admin@example.com", "owner@garage.example"
+# A script that makes a page lose patience with a call after half a second.
+HASTE = "const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 500)"
 PLACES = {"Near Nina": (40.71, -73.99), "Middle Mo": (40.65, -73.95), "Far Fay": (40.9, -73.5)}
 
 

@@ -4,6 +4,7 @@ import jwt
 import pytest
 
 from tests.answers import sql
+from tests.browser.conftest import HASTE
 from tests.browser.site import line, site
 from tests.conftest import BOOKING, CONTACT, SECRET
 from tests.tools import running
@@ -155,6 +156,32 @@ def test_who_presses_again_after_all_tries_failed_books_once(at_site):
         assert at_site("return refusal(mechtech.book(given))", BOOKING)["name"] == "TypeError"
         assert at_site("return mechtech.book(given)", BOOKING)["id"] == "BK000001"
         assert at_site.made("bookings") == 1
+
+
+def test_who_presses_twice_at_once_books_once_though_an_answer_is_lost(at_site):
+    with line(at_site.server) as (address, lost):
+        at_site.open(address)
+        lost[0] = 1
+        made = at_site("return Promise.all([mechtech.book(given), mechtech.book(given)])", BOOKING)
+        assert [one["id"] for one in made] == ["BK000001", "BK000001"]
+        assert at_site.made("bookings") == 1
+
+
+def test_an_answer_that_is_cut_is_no_success(at_site):
+    cut = {"status": 201, "content_type": "application/json", "body": '{"message": "Your boo'}
+    at_site.page.route("**/api/booking", lambda route: route.fulfill(**cut), times=1)
+    assert at_site("return mechtech.book(given)", BOOKING)["id"] == "BK000001"
+
+
+def test_where_no_answer_comes_the_failure_is_a_sentence(at_site):
+    at_site.page.add_init_script(HASTE)
+    at_site.page.route("**/api/contact", lambda route: None)
+    at_site.page.route("**/api/mechanics", lambda route: route.abort())
+    at_site.open(f"http://127.0.0.1:{at_site.server.port}")
+    for failing in ("call('GET', 'mechanics')", "contact({})"):
+        refusal = at_site(f"return refusal(mechtech.{failing})")
+        assert refusal["name"] == "TypeError"
+        assert refusal["message"] == "The service cannot be reached. Please try again."
 
 
 def test_a_page_reads_how_long_to_wait(tmp_path, chromium):

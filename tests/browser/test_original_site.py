@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import MILLISECONDS, Garage
 from tests.browser.site import site
 from tests.conftest import BOOKING, CONTACT
-from tests.tools import running
+from tests.tools import running, sign_up
 
 PAGES = Path(__file__).parent / "original"
 MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
@@ -42,8 +42,8 @@ def original(tmp_path, chromium):
             context.close()
 
 
-def sign_in(page, password="password123"):
-    page.fill("dialog [name=email]", "admin@example.com")
+def sign_in(page, email="admin@example.com", password="password123"):
+    page.fill("dialog [name=email]", email)
     page.fill("dialog [name=password]", password)
     page.keyboard.press("Enter")
 
@@ -106,12 +106,25 @@ def test_a_wrong_password_is_told_and_one_signing_in_is_enough(original):
     original.book()
     page = original.open_page("dashboard", signed_in=False)
     sign_in(page, password="wrong password")
-    expect(page.locator("dialog [role=alert]")).not_to_have_text("Please sign in.")
+    expect(page.locator("dialog [role=alert]")).not_to_have_text("Please sign in as an admin.")
     sign_in(page)
     assert cells(page, "bookings")
     page.reload()
     assert cells(page, "bookings")
     assert page.locator("dialog").count() == 0
+
+
+def test_who_cannot_be_answered_and_who_is_no_admin_may_sign_in_again(original):
+    original.call("POST", "/api/contact", CONTACT)
+    sign_up(original.server, "customer@example.com")
+    page = original.open_page("dashboard", signed_in=False)
+    page.route("**/api/auth/login", lambda route: route.abort(), times=1)
+    sign_in(page, email="customer@example.com")
+    expect(page.locator("dialog [role=alert]")).to_have_text("The service cannot be reached. Please try again.")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog [role=alert]")).to_have_text("Please sign in as an admin.")
+    sign_in(page)
+    assert cells(page, "contacts")
 
 
 def test_a_session_that_ended_asks_to_sign_in_again(original):
