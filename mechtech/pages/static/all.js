@@ -1,6 +1,7 @@
 // All bookings: filters and pages. A row is used by the list of what waits, too.
 import { call, query } from "./api.js";
-import { $, action, count, dotted, el, field, form, status, waited, when } from "./dom.js";
+import { $, action, count, dotted, el, field, form, say, status, waited, when } from "./dom.js";
+import { allMechanics } from "./mechanics.js";
 
 export function row(one, { unseen = false, waits = false } = {}) {
   const time = el("time", { dateTime: one.created_at, title: when(one.created_at) }, waited(one.created_at));
@@ -12,24 +13,29 @@ export function row(one, { unseen = false, waits = false } = {}) {
     el("span", { className: "note" }, dotted(one.reference, waits ? one.location : when(one.created_at), one.mechanic?.name))));
 }
 
-/** What shows a list in pages, below filters. showPage(typed, cursor) gives the cursor of the next and a sentence. */
-export function listing(place, pages, makeFields, showPage) {
+/** What shows a list in pages, below filters. load(typed, cursor) gives its rows, the cursor of the next and a sentence. */
+export function listing(place, list, pages, makeFields, load) {
+  let asked = null; // what shows again the page that was asked for last
   const turn = async (typed, cursors) => {
-    const [next, sentence] = await showPage(typed, cursors.at(-1));
+    const again = (asked = () => turn(typed, cursors));
+    const [rows, next, sentence] = await load(typed, cursors.at(-1));
+    if (asked !== again) return;
     const back = cursors.length > 1 && action("Previous page", () => turn(typed, cursors.slice(0, -1)));
     const on = next && action("Next page", () => turn(typed, [...cursors, next]));
+    list.replaceChildren(...rows);
     pages.replaceChildren(...[back, on].filter(Boolean));
-    return sentence;
+    say(place.querySelector(".says"), sentence);
   };
   return async () => {
-    if (!place.firstChild) place.append(form(await makeFields(), "Show", (typed) => turn(typed, [null]), "filters"));
+    if (asked) return asked();
+    place.replaceChildren(form(await makeFields(), "Show", (typed) => turn(typed, [null]), "filters"));
     place.firstChild.requestSubmit();
   };
 }
 
 async function makeFilters() {
   const statuses = ["pending", "confirmed", "in-progress", "completed", "cancelled"];
-  const { mechanics } = await call("GET", "mechanics?verified=all&limit=200");
+  const { mechanics } = await allMechanics();
   const select = (name, label, ...options) => field(name, label, { prefix: "all-by-", type: "select", options });
   const input = (name, label, type, hint) => field(name, label, { prefix: "all-by-", type, hint });
   return [
@@ -47,9 +53,8 @@ function day(text, later = 0) {
   return text && `${new Date(year, month - 1, date + later).toISOString().slice(0, 19)}Z`;
 }
 
-export const showAll = listing($("filters"), $("pages"), makeFilters, async ({ from, to, ...typed }, cursor) => {
+export const showAll = listing($("filters"), $("all-rows"), $("pages"), makeFilters, async ({ from, to, ...typed }, cursor) => {
   const asked = query({ ...typed, from: day(from), to: day(to, 1), limit: 25, cursor });
   const { total, bookings, nextCursor } = await call("GET", `booking${asked}`);
-  $("all-rows").replaceChildren(...bookings.map((one) => row(one)));
-  return [nextCursor, count(total, "booking")];
+  return [bookings.map((one) => row(one)), nextCursor, count(total, "booking")];
 });

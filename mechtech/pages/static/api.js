@@ -27,11 +27,13 @@ export async function call(method, path, body, headers = {}) {
 async function send(method, path, body, headers) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const unreachable = () => Promise.reject(refusal(0, { message: "The service cannot be reached. Please try again." }));
-  const response = await fetch(`/api/${path}`, { method, headers, body: body && JSON.stringify(body) }).catch(unreachable);
+  const signal = AbortSignal.timeout(60_000); // the longest list takes half of it on a weak line
+  const response = await fetch(`/api/${path}`, { method, headers, signal, body: body && JSON.stringify(body) }).catch(unreachable);
   const answer = await response.json().catch(unreachable);
   if (response.ok) return answer;
   const wait = response.headers.get("Retry-After");
-  if (wait) answer.message += ` Please try again in ${wait > 90 ? `${Math.ceil(wait / 60)} minutes` : `${wait} s`}.`;
+  const time = wait > 90 ? `${Math.ceil(wait / 60)} minutes` : `${wait} s`;
+  if (wait) answer.message = answer.message.replace(/( later)?\.$/, ` in ${time}.`);
   throw refusal(response.status, answer);
 }
 

@@ -1,7 +1,7 @@
 // A guest's booking, opened by the token in the link: see it, correct it, cancel it, review it.
 
 import { call, session } from "./api.js";
-import { $, date, el, facts, field, form, history, map, phone, place, say, sendChanges, status } from "./dom.js";
+import { $, action, date, el, facts, field, form, history, map, phone, place, say, sendChanges, status } from "./dom.js";
 
 const CORRECTED_UNTIL = ["pending", "confirmed"];
 
@@ -23,13 +23,16 @@ async function show(sentence = "") {
     const { booking } = await call("GET", `booking/${number}`);
     document.title = `${booking.reference} – MechTECH`;
     $("booking").replaceChildren(...content(booking));
-    say($("says"), sentence);
-    window.scrollTo(0, 0); // on a telephone the button that was pressed is far below
+    tell(sentence);
   } catch (refusal) {
     if (refusal.status === 401 || refusal.status === 404) return askForLink("This link is no longer good. We can mail you a new one.");
-    say($("says"), refusal.message, true);
+    tell(`${sentence} ${refusal.message}`, true);
+    if (!$("booking").firstChild) $("booking").append(action("Try again", () => show()));
   }
 }
+
+/** Above the booking, where it is seen: on a telephone the button that was pressed is far below. */
+const tell = (sentence, wrong = false) => (say($("says"), sentence, wrong), window.scrollTo(0, 0));
 
 function content(one) {
   const open = CORRECTED_UNTIL.includes(one.status);
@@ -50,7 +53,7 @@ function content(one) {
     ]),
   );
   if (one.status === "completed" && !one.service.rating) parts.push(reviewForm(one));
-  if (open) parts.push(corrections(one), el("div", { className: "press" }, el("button", { type: "button", className: "danger", click: cancel }, "Cancel the booking")));
+  if (open) parts.push(corrections(one), el("div", { className: "press" }, cancelButton()));
   parts.push(el("h2", {}, "History"), history(one.history));
   return parts;
 }
@@ -67,26 +70,23 @@ function corrections(one) {
     await show("Thank you, it is corrected.");
   };
   const node = form(fields, "Save", (typed) => sendChanges(typed, one, save));
-  const here = ({ target }) => {
-    const found = ({ coords }) => {
-      node.elements.latitude.value = coords.latitude.toFixed(6);
-      node.elements.longitude.value = coords.longitude.toFixed(6);
-    };
-    navigator.geolocation.getCurrentPosition(found, () => (target.textContent = "Your place is not known"));
+  const here = async () => {
+    const ask = (found, failed) => navigator.geolocation.getCurrentPosition(found, failed, { timeout: 20_000 });
+    const { coords } = await new Promise(ask).catch(() => Promise.reject({ message: "Your place is not known. Please type it." }));
+    node.elements.latitude.value = coords.latitude.toFixed(6);
+    node.elements.longitude.value = coords.longitude.toFixed(6);
   };
-  node.querySelector(".pair").after(el("div", { className: "press" }, el("button", { type: "button", click: here }, "I am here")));
+  node.querySelector(".pair").after(el("div", { className: "press" }, action("I am here", here)));
   return el("details", {}, el("summary", {}, "Correct your phone, place or description"), node);
 }
 
-async function cancel() {
-  if (!confirm("Cancel this booking?")) return;
-  try {
-    const { message } = await call("DELETE", `booking/${number}`);
-    await show(message);
-  } catch (refusal) {
-    await show();
-    say($("says"), refusal.message, true);
-  }
+function cancelButton() {
+  const cancel = async () => show((await call("DELETE", `booking/${number}`)).message);
+  const refused = async ({ status }, sentence) => {
+    if (status === 409) await show();
+    tell(sentence, true);
+  };
+  return action("Cancel the booking", cancel, { className: "danger", question: "Cancel this booking?", refused });
 }
 
 function reviewForm(one) {

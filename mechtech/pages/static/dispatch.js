@@ -8,7 +8,8 @@ import { openBooking } from "./opened.js";
 
 const SECONDS = 30; // between two refreshes
 let known = null; // numbers of the bookings that were there at the first look, or were opened since
-let refreshed = 0;
+let refreshed = 0; // when; Infinity while a refresh is on its way
+let refreshes = 0;
 let asking = null; // a promise and what resolves it, while the page asks to sign in
 
 const account = [
@@ -40,17 +41,21 @@ session.signIn = (refused) => {
   return asking.promise;
 };
 
-$("sign-out").addEventListener("click", async () => {
-  await call("POST", "auth/logout").catch(() => {});
+$("sign-out").addEventListener("click", async ({ target }) => {
+  target.disabled = true;
+  const here = ({ message }) => confirm(`${message} Or sign out in this browser alone, and stay signed in elsewhere?`);
+  if (!(await call("POST", "auth/logout").catch(here))) return (target.disabled = false);
   session.keep("");
   location.reload();
 });
 
 /** One call; the rows keep the focus of who is among them. */
 export async function refresh() {
-  refreshed = Date.now();
+  refreshed = Infinity;
+  const number = ++refreshes;
   try {
     const { total, bookings } = await call("GET", `booking${query({ status: "pending", order: "oldest", limit: 200 })}`);
+    if (number < refreshes) return; // what a later one shows is newer
     known ??= new Set(bookings.map(({ id }) => id));
     const unseen = bookings.filter(({ id }) => !known.has(id)).length;
     const focused = document.activeElement?.id;
@@ -65,6 +70,8 @@ export async function refresh() {
     say($("refreshed"), `Oldest first. As of ${time}, every ${SECONDS} s.`);
   } catch (refused) {
     say($("refreshed"), `Not refreshed: ${refused.message}`, true);
+  } finally {
+    refreshed = Date.now();
   }
 }
 
@@ -93,17 +100,17 @@ async function show() {
   window.scrollTo(0, 0);
   say($("trouble"), "");
   const load = { all: showAll, messages: showMessages, mechanics: showMechanics }[view];
-  await load?.().catch((refused) => say($("trouble"), refused.message, true));
+  const trouble = ({ message }) => document.querySelector(`[data-view="${view}"]`).hidden || say($("trouble"), message, true);
+  await load?.().catch(trouble);
 }
 
 async function enter(typed, node) {
   const made = await make("booking", typed);
   const link = `${location.origin}/booking#token=${made.bookingToken}`;
   const text = field("link", `Link for the customer of ${made.id}`, { value: link, readOnly: true });
-  const copy = async (button) => {
+  const copy = (button) => {
     text.querySelector("input").select();
-    await navigator.clipboard?.writeText(link);
-    button.textContent = "Copied";
+    button.textContent = document.execCommand("copy") ? "Copied" : "Please copy it by hand"; // without HTTPS too
   };
   const press = [action("Copy the link", copy), el("a", { href: `#${made.id}` }, `Open ${made.id}`)];
   $("made").replaceChildren(el("div", { className: "card" }, text, el("div", { className: "press" }, press)));
@@ -121,6 +128,7 @@ const fields = [
 ];
 $("new-form").append(form(fields, "Enter the booking", enter, "wide"));
 window.addEventListener("hashchange", show);
+document.addEventListener("click", ({ target }) => target.closest('a[href^="#"]')?.hash === location.hash && show());
 mark("nav a", "#waiting");
 await refresh();
 await show();

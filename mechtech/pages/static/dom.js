@@ -20,7 +20,7 @@ export function field(name, label, { type = "text", options = [], value, prefix 
   const plain = !["textarea", "select"].includes(type);
   const choices = options.map(([key, text]) => el("option", { value: key }, text));
   const described = hint && { "aria-describedby": `${id}-hint` };
-  const input = el(plain ? "input" : type, { id, name, ...(plain && { type }), ...described, ...rest }, choices);
+  const input = el(plain ? "input" : type, { id, name, dir: "auto", ...(plain && { type }), ...described, ...rest }, choices);
   if (value != null) input.defaultValue = value;
   const note = hint && el("small", { id: `${id}-hint` }, hint);
   return el("div", { className: "field" }, el("label", { htmlFor: id }, label), input, note);
@@ -33,7 +33,8 @@ export function form(fields, label, save, className = "") {
   const send = async () => {
     node.querySelectorAll(".error").forEach((error) => error.remove());
     node.querySelectorAll("[aria-invalid]").forEach((input) => input.removeAttribute("aria-invalid"));
-    say(says, (await save(values(node), node)) ?? "");
+    say(says, "");
+    say(says, (await save(values(node), node)) ?? says.textContent);
   };
   const submit = (event) => {
     event.preventDefault();

@@ -13,11 +13,11 @@ export async function openBooking(number, done, sentence = "", wrong = false) {
   const section = $("opened");
   const same = section.dataset.number === String(number);
   if (!same) section.replaceChildren(el("p", { className: "note" }, "One moment …"));
-  const content = await call("GET", `booking/${number}`).then(
-    ({ booking }) => parts(booking, done),
-    (refused) => [back(), el("p", { className: "wrong", role: "alert" }, refused.message)],
-  );
+  const answer = await call("GET", `booking/${number}`).catch((refused) => refused);
   if (shown !== number) return;
+  const { booking, message } = answer;
+  if (!booking && same && $("opened-says")) return tell(`${sentence} ${message}`, true);
+  const content = booking ? parts(booking, done) : [back(), el("p", { className: "wrong", role: "alert" }, message)];
   const inputs = same ? [...section.querySelectorAll("input, textarea")] : [];
   const typed = inputs.filter(({ value, defaultValue }) => value !== defaultValue);
   section.dataset.number = number;
@@ -38,16 +38,17 @@ function parts(one, done) {
   const { service } = one;
   const final = ["completed", "cancelled"].includes(one.status);
   const save = async (changes, node) => {
-    const { message } = await call("PUT", `booking/${one.id}`, changes);
-    for (const input of node?.elements ?? []) input.defaultValue = input.value; // it is not to be kept as typed
-    await openBooking(one.id, done, message);
+    try {
+      const { message } = await call("PUT", `booking/${one.id}`, changes);
+      for (const input of node?.elements ?? []) input.defaultValue = input.value; // it is not to be kept as typed
+      await openBooking(one.id, done, message);
+    } catch (refusal) {
+      if (refusal.status !== 409) throw refusal;
+      await openBooking(one.id, done, `${refusal.message} This is how it stands now.`, true);
+    }
     done();
   };
-  const refused = async (refusal, sentence) => {
-    if (refusal.status !== 409) return tell(sentence, true);
-    await openBooking(one.id, done, `${sentence} This is how it stands now.`, true);
-    done();
-  };
+  const refused = (_, sentence) => tell(sentence, true);
   const press = (text, changes, className = "", question) => action(text, () => save(changes), { className, question, refused });
   const mailLink = () => call("POST", `booking/${one.id}/link`, { email: one.email });
   const link = async () => tell((await mailLink()).message);
