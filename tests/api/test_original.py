@@ -653,6 +653,19 @@ def test_a_second_import_is_refused(filled, taken):
     assert "already" in refusal(taken, filled.path)
 
 
+def test_a_time_that_is_no_utf8_is_none(original, app):
+    original.add("contact_messages", {**MESSAGE, "updated_at": LATER})
+    sql(original.path, "UPDATE contact_messages SET created_at = CAST(x'32ff' AS TEXT)")
+    assert imported(app, original, "contact_messages")[0]["created_at"] == ISO_LATER
+
+
+@pytest.mark.own_database  # the failed statement keeps its lock to the end of the process
+def test_a_file_whose_damage_sqlite_quotes_is_refused_in_one_line(filled, app):
+    file = Path(filled.path)
+    file.write_bytes(file.read_bytes().replace(b"sqlite_sequence", b"sqlite\xdesequence", 1))
+    assert "cannot be imported" in refusal(app, file)
+
+
 def test_a_file_that_is_no_database_of_the_original_is_refused(app, tmp_path):
     (tmp_path / "text.db").write_text("Not a database, but longer than the header of one. " * 20)
     sqlite3.connect(tmp_path / "empty.db").close()

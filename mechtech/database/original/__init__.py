@@ -35,8 +35,9 @@ def import_original(database: str, file: str, progress: Callable[[str, int, int]
             report = _import(connection, progress)
             connection.execute("COMMIT")
             return report
-    except sqlite3.Error as error:
-        raise Conflict(f"{file} cannot be imported: {error}. Nothing was imported.") from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where SQLite quotes a damaged file
+        reason = " ".join(str(error).split())
+        raise Conflict(f"{file} cannot be imported: {reason}. Nothing was imported.") from error
 
 
 def _import(connection: sqlite3.Connection, progress: Callable[[str, int, int], None]) -> list[str]:
@@ -118,8 +119,10 @@ def _show(connection: sqlite3.Connection, table: str) -> None:
     columns = []
     for _, name, kind, *_ in connection.execute(f"PRAGMA main.table_info({table})"):
         value = name if name.lower() in there else "NULL"
-        if kind == "TEXT" and not name.endswith(("_at", "_date")):
-            value = f"text_of(CAST({value} AS BLOB))"
+        if kind == "TEXT":
+            text = f"text_of(CAST({value} AS BLOB))"
+            is_time = name.endswith(("_at", "_date"))  # which may be a number too
+            value = f"CASE typeof({value}) WHEN 'text' THEN {text} ELSE {value} END" if is_time else text
         columns.append(f"{value} AS {name}")
     rows = f"FROM original.{table}" if there else "WHERE FALSE"
     connection.execute(f"CREATE TEMP VIEW their_{table} AS SELECT {', '.join(columns)} {rows}")
