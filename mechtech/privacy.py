@@ -98,7 +98,7 @@ def find_about(tx: Transaction | Database, person: dict) -> dict[str, list[int]]
 
 def forget(person: dict) -> dict[str, list[int]]:
     """Make a person's bookings and account anonymous and delete the rest; the ids of all this, by kind."""
-    mark = secrets.token_hex(8)  # so that nobody can have this address already
+    mark = secrets.token_hex(8)  # an address that no one can have had before
     new = {"address": ADDRESS, "mark": mark, **accounts.new_key(), "now": clock.text(clock.now())}
 
     def forget_all(tx: Transaction) -> dict[str, list[int]]:
