@@ -1,4 +1,6 @@
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 from limits.errors import StorageError
@@ -40,6 +42,16 @@ def test_health_is_503_while_the_database_is_broken(client, environ, caplog):
     assert "was replaced" in caplog.text
     Path(f"{file}.kept").replace(file)
     assert client.get("/health").json["status"] == "OK"
+
+
+def test_health_is_503_after_two_seconds_without_an_answer(app, client, monkeypatch):
+    over = Event()
+    monkeypatch.setattr(app.extensions["mechtech.db"], "check", lambda: over.wait(20))
+    begun = time.monotonic()
+    answer = client.get("/health")
+    over.set()
+    assert (answer.status_code, answer.json["database"], answer.json["limits"]) == (503, "error", "ok")
+    assert 2 <= time.monotonic() - begun < 4
 
 
 @pytest.mark.sqlite

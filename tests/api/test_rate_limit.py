@@ -45,6 +45,7 @@ def test_all_of_the_api_shares_one_count(limited):
         ("GET", "/api/mechanics", {}, 200),
         ("HEAD", "/api/mechanics/", {}, 200),
         ("OPTIONS", "/api/mechanics/", {}, 200),  # no preflight: it asks for no method
+        ("OPTIONS", "/api/mechanics/", {"headers": {"Origin": "null"}}, 200),
         ("POST", "/api/booking/", {"json": BOOKING}, 201),
         ("POST", "/api/booking/", {"json": {}}, 400),
         ("POST", "/api/booking/", {"data": b"{"}, 415),

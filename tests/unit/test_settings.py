@@ -318,6 +318,8 @@ def test_production_needs_a_secret_of_32_bytes():
     for secret in ("", "   ", "s" * 31, "é" * 15 + "s"):
         with pytest.raises(SettingError, match="JWT_SECRET"):
             from_environment({"MECHTECH_ENV": "production", "JWT_SECRET": secret})
+    with pytest.raises(SettingError, match="JWT_SECRET_PREVIOUS"):
+        from_environment({"MECHTECH_ENV": "production", "JWT_SECRET": "s" * 32, "JWT_SECRET_PREVIOUS": "s" * 31})
 
 
 def test_production_does_not_take_the_secret_of_development(tmp_path):
