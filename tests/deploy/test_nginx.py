@@ -1,5 +1,6 @@
 """What clients get through nginx, as deploy/nginx.conf sets it up."""
 
+import gzip
 import http.client
 import os
 import re
@@ -161,6 +162,27 @@ def test_an_address_has_100_requests_at_once(site):
         for connection in slow:
             connection.close()
     wait_until(lambda: site.call("GET", "/health").status == 200)
+
+
+STYLES_AND_SCRIPTS = ["/pages/style.css", "/pages/dom.js", "/docs/swagger-ui/swagger-ui-bundle.js"]
+
+
+@pytest.mark.parametrize("path", ["/admin", *STYLES_AND_SCRIPTS])
+def test_pages_scripts_and_styles_are_compressed_and_asked_for_again_in_vain(site, path):
+    plain = site.call("GET", path)
+    packed = site.call("GET", path, headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 2
+    assert "Accept-Encoding" in ", ".join(packed.headers.get_all("Vary"))
+    known = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    assert site.call("GET", path, headers=known).status == 304
+
+
+def test_json_is_not_compressed(site):
+    answer = site.call("GET", "/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert answer.json["openapi"] == "3.1.0"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/", "//metrics", "/%6detrics", "/api/../metrics", "/metrics?a"])
