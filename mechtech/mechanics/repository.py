@@ -13,8 +13,8 @@ COLUMNS = """
     ) AS review_count"""
 
 
-def find(mechanic_id: int) -> dict | None:
-    return get_db().one(
+def find(db: Database | Transaction, mechanic_id: int) -> dict | None:
+    return db.one(
         f"""
         SELECT {COLUMNS}
         FROM mechanics
@@ -24,9 +24,9 @@ def find(mechanic_id: int) -> dict | None:
     )
 
 
-def find_recent_services(mechanic_id: int) -> list[dict]:
+def find_recent_services(db: Database | Transaction, mechanic_id: int) -> list[dict]:
     """The ten newest, with nothing that tells who the customer was."""
-    return get_db().all(
+    return db.all(
         """
         SELECT service.id, service_date, cost, rating, review, service_type, vehicle_type
         FROM service_history AS service

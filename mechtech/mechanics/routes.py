@@ -37,7 +37,10 @@ def list_matching(query: dict, caller: Caller) -> dict:
 @gives(mechanic=schemas.Mechanic, recentServices=[schemas.RecentService])
 def show(id: int, caller: Caller) -> dict:
     """Show a mechanic and their ten newest services."""
-    return {"mechanic": _shown(id, caller), "recentServices": repository.find_recent_services(id)}
+    mechanic, services = get_db().snapshot(
+        lambda tx: (repository.find(tx, id), repository.find_recent_services(tx, id))
+    )
+    return {"mechanic": _shown(mechanic, caller), "recentServices": services}
 
 
 @mechanics.get("/<row_id:id>/availability")
@@ -48,8 +51,9 @@ def availability(id: int, caller: Caller) -> dict:
 
     Bookings that are confirmed or in progress take one each.
     """
-    mechanic = _shown(id, caller)
-    capacity, current = _capacity(), repository.count_active(get_db(), id)
+    db = get_db()
+    mechanic = _shown(repository.find(db, id), caller)
+    capacity, current = _capacity(), repository.count_active(db, id)
     return {
         "mechanic": {"id": id, "name": mechanic["name"]},
         "available": current < capacity,
@@ -77,13 +81,13 @@ def update(id: int, fields: dict, caller: Caller) -> dict:
     return {"message": "The mechanic is saved.", "mechanic": repository.update(id, fields)}
 
 
-def _shown(id: int, caller: Caller) -> dict:
-    """The mechanic, if the caller may see them; else NotFound, as for one that does not exist.
+def _shown(mechanic: dict | None, caller: Caller) -> dict:
+    """The mechanic, if the caller may see them; else raises NotFound, as for one that does not exist.
 
     Unverified ones are for admins, and for those who have a booking with them.
     """
-    mechanic = found(repository.find(id))
-    if not (mechanic["verified"] or caller.is_admin or repository.serves(id, caller)):
+    mechanic = found(mechanic)
+    if not (mechanic["verified"] or caller.is_admin or repository.serves(mechanic["id"], caller)):
         raise NotFound
     return mechanic
 

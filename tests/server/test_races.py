@@ -1,6 +1,7 @@
 """Races are decided by the database: of many who want the same thing at once, exactly as many get it as may."""
 
 import sqlite3
+import threading
 from collections import Counter
 
 import pytest
@@ -126,6 +127,33 @@ def test_a_booking_is_completed_and_reviewed_once(server, admin, hire):
     service = server.call("GET", path, token=token).json["booking"]["service"]
     assert (service["rating"], service["cost"]) == (rating, cost)
     assert server.call("GET", f"/api/mechanics/{hire}").json["mechanic"]["rating"] == rating
+
+
+def test_a_mechanic_and_their_services_are_of_one_moment(server, admin, hire):
+    made = book(server).json
+    update(server, admin, made["bookingId"], status="confirmed", mechanicId=hire)
+    for status in "in-progress", "completed":
+        update(server, admin, made["bookingId"], status=status)
+    rate = """
+        UPDATE service_history
+        SET rating = CASE WHEN rating IS NULL THEN 5 END
+        WHERE booking_id = (SELECT MAX(booking_id) FROM service_history)
+    """
+    done = threading.Event()
+
+    def change_or_read(number):
+        seen = set()
+        if number == 0:
+            while not done.wait(0.0005):
+                sql(server.environ["DB_PATH"], rate)
+            return seen
+        for _ in range(150):
+            shown = server.call("GET", f"/api/mechanics/{hire}").json
+            seen.add((shown["mechanic"]["review_count"], shown["recentServices"][0]["rating"]))
+        done.set()
+        return seen
+
+    assert set().union(*at_once(4, change_or_read)) == {(0, None), (1, 5)}
 
 
 def test_a_mechanics_address_is_taken_once(server, admin):
