@@ -171,7 +171,7 @@ def test_an_upgrade_that_is_ended_in_its_rehearsal_ends_that_too(machine):
     with ThreadPoolExecutor() as pool:
         others = children()
         ended = pool.submit(machine.upgrade, "slow")
-        wait_until(asked.exists)
+        wait_until(asked.exists, seconds=180)  # it installs the packages first
         rehearsal = int((machine.backups / "rehearsal/pid").read_text())
         (script,) = set(children()) - set(others)
         os.kill(script, signal.SIGTERM)
