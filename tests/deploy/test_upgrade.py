@@ -144,6 +144,29 @@ def test_a_release_that_is_not_well_in_its_place_is_switched_back(machine, site)
     assert {machine.caller.call("GET", "/health").status for _ in range(20)} == {200}
 
 
+def test_an_upgrade_that_is_ended_in_its_rehearsal_ends_that_too(machine):
+    asked = machine.folder / "asked"
+    change(machine, HEALTH, WELL, f'"message": open("{asked}", "w") and __import__("time").sleep(5)')
+    machine.tag("slow")
+    before = machine.releases()
+    with ThreadPoolExecutor() as pool:
+        others = children()
+        ended = pool.submit(machine.upgrade, "slow")
+        wait_until(lambda: asked.exists() or ended.done(), seconds=180)  # it installs the packages first
+        assert asked.exists(), ended.result().stderr
+        rehearsal = int((machine.backups / "rehearsal/pid").read_text())
+        (script,) = set(children()) - set(others)
+        os.kill(script, signal.SIGTERM)
+        wait_until(lambda: not Path(f"/proc/{rehearsal}").exists())
+        assert "nothing is changed" in ended.result().stderr
+    assert machine.releases() == before
+
+
+def children() -> list[int]:
+    """The processes that this one has begun, whichever of its threads did."""
+    return [int(pid) for thread in Path("/proc/self/task").glob("*/children") for pid in thread.read_text().split()]
+
+
 def test_an_upgrade_through_a_migration_fails_no_request(machine, site):
     master = machine.master()
     add_migration(machine, "ALTER TABLE mechanics ADD COLUMN languages TEXT;\n")
@@ -161,28 +184,6 @@ def test_an_upgrade_through_a_migration_fails_no_request(machine, site):
     backup = max(machine.backups.glob("upgrade-*.db"))
     assert backup.stat().st_mode & 0o777 == 0o600
     assert sql(backup, "SELECT MAX(version) FROM schema_migrations") == [(NEXT - 1,)]
-
-
-def test_an_upgrade_that_is_ended_in_its_rehearsal_ends_that_too(machine):
-    asked = machine.folder / "asked"
-    change(machine, HEALTH, WELL, f'"message": open("{asked}", "w") and __import__("time").sleep(5)')
-    machine.tag("slow")
-    before = machine.releases()
-    with ThreadPoolExecutor() as pool:
-        others = children()
-        ended = pool.submit(machine.upgrade, "slow")
-        wait_until(asked.exists, seconds=180)  # it installs the packages first
-        rehearsal = int((machine.backups / "rehearsal/pid").read_text())
-        (script,) = set(children()) - set(others)
-        os.kill(script, signal.SIGTERM)
-        wait_until(lambda: not Path(f"/proc/{rehearsal}").exists())
-        assert "nothing is changed" in ended.result().stderr
-    assert machine.releases() == before
-
-
-def children() -> list[int]:
-    """The processes that this one has begun, whichever of its threads did."""
-    return [int(pid) for thread in Path("/proc/self/task").glob("*/children") for pid in thread.read_text().split()]
 
 
 def test_a_dump_that_fails_ends_an_upgrade_and_leaves_nothing(machine):
